@@ -1,0 +1,1 @@
+"""An embedded nats-server and a simulated fleet that talks real NATS."""

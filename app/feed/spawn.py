@@ -1,0 +1,1 @@
+"""Finds the running worker, else starts one that ends with the deck."""

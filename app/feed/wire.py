@@ -1,0 +1,1 @@
+"""Snapshot to bytes and back, whole or as changed rows by key."""

@@ -1,0 +1,76 @@
+"""A finding: one thing that is wrong, as one sentence with its figures, since when, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.model.health import Health
+
+
+class Severity(StrEnum):
+    """CRIT: data is being lost or work has stopped, now or within 10 minutes, and a person must act.
+    WARN: it will become that, or part of the service is worse. INFO: worth tidying, not shown unless asked for."""
+
+    CRIT = "crit"
+    WARN = "warn"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        return {"crit": 3, "warn": 2, "info": 1}[self.value]
+
+    @property
+    def health(self) -> Health:
+        """What a row is that has such a finding: INFO leaves it OK."""
+        return {"crit": Health.CRIT, "warn": Health.WARN, "info": Health.OK}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One row under a finding: what was measured, its value now, the threshold, and where both came from."""
+
+    what: str
+    now: str
+    threshold: str = ""
+    source: str = ""  # of the threshold: `default`, `metadata`, `[thresholds]`; or of the value: `from the broker`
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that can be done: a sentence and, where there is one, the command that does it."""
+
+    sentence: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one subject by one rule.
+
+    `refs` are the rows it is about: `agent:KEY`, `stream:NAME`, `consumer:STREAM/NAME`, `source:NAME`; the first one
+    is where Enter leads from it.
+    """
+
+    id: str  # `rule|subject key`: stable while it lasts, and across restarts
+    rule: str
+    severity: Severity
+    kind: str  # the word in the KIND column: agent, consumer, stream, nats, source …
+    subject: str  # the name in the SUBJECT column
+    what: str  # the sentence; the first 34 cells must be enough, names are not repeated in it
+    refs: tuple[str, ...] = ()
+    since: datetime | None = None
+    since_exact: bool = True  # False: a lower bound, seen by us, written with ≥
+    detail: str = ""  # one line of what people feel of it, shown under the sentence when it is opened in place
+    evidence: tuple[Evidence, ...] = ()
+    steps: tuple[Step, ...] = ()
+    cause: str = ""  # id of the finding that it is folded under
+    folded: int = 0  # how many are folded under it
+    last_known: bool = False  # its source fails: neither raised nor cleared
+    flaps: int = 0  # changes within 10 minutes, when over three
+    measured: float | None = None  # the value that the rule judges, for its plot
+
+    @property
+    def key(self) -> str:
+        return self.id

@@ -1,0 +1,112 @@
+"""Settings: what may be configured, as frozen dataclasses, and where each value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class Secret:
+    """A value that never shows itself: not in a repr, a log line, a traceback or a crash screen."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsSettings:
+    """How to reach NATS. What a context of the `nats` CLI says has been merged in already."""
+
+    url: str = "nats://127.0.0.1:4222"  # or several, separated by commas
+    origin: str = "default"  # who chose the url, as the status bar writes it: `context prod`, `NATS_URL`, `--nats-url`
+    context: str = ""
+    creds: str = ""  # path of a .creds file
+    nkey: str = ""  # path of a seed file
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    token: Secret = field(default_factory=lambda: Secret(""))
+    user_jwt: Secret = field(default_factory=lambda: Secret(""))
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_first: bool = False
+    domain: str = ""
+    api_prefix: str = ""
+    inbox_prefix: str = "_INBOX"
+    interval: float | None = None  # seconds; None: chosen by what is met
+    max_requests: int | None = None  # JetStream list and info requests a second; None: 100, on a cluster 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameSettings:
+    """Names of the fleet's streams and buckets, without the namespace."""
+
+    jobs_stream: str = "JOBS"
+    dlq_stream: str = "JOBS-DLQ"
+    job_queue: str = "job-queue"
+    registry: str = "agent-registry"
+    facts: str = "agent-facts"
+    state: str = "agent-state"
+    file_objects: str = "file-objects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """The worker's TCP endpoint. None for `listen`: the socket only."""
+
+    listen: str | None = "127.0.0.1:8000"
+    allowed_hosts: tuple[str, ...] = ()  # besides the listening address and localhost
+    trusted_proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeckSettings:
+    """How the deck looks."""
+
+    mouse: bool = True
+    theme: str = ""
+    ascii: bool | None = None  # None: found out from the terminal
+    utc: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything together. `origins` maps a dotted key to who set it, for `config show`; defaults are not in it."""
+
+    profile: str = ""
+    state_dir: Path = Path()
+    namespace: str = "auto"
+    actions: bool = False
+    read_only: bool = False
+    attach: str = ""
+    log_level: str = "info"
+    nats: NatsSettings = NatsSettings()
+    names: NameSettings = NameSettings()
+    http: HttpSettings = HttpSettings()
+    deck: DeckSettings = DeckSettings()
+    keys: Mapping[str, str] = field(default_factory=dict)  # id of the key table -> key
+    views: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # view -> columns, sort
+    thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # rule -> name -> value
+    runbooks: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Where facts come from. Each source turns one outside thing into model objects and a SourceState."""

@@ -1,0 +1,1 @@
+"""Streams, consumers and the account, by raw JetStream API requests."""

@@ -1,0 +1,1 @@
+"""A KV bucket held in memory by one ordered consumer."""

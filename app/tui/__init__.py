@@ -1,0 +1,1 @@
+"""The deck: a Textual app over a Feed."""

@@ -1,0 +1,1 @@
+"""The background worker: collects, judges and publishes; owns its state folder while it runs."""

@@ -1,0 +1,1 @@
+"""The stylesheets, shipped as a package so that they are found in an installed wheel too."""

@@ -1,0 +1,1 @@
+"""Textual widgets that know nothing of watchdeck: they take plain rows, numbers and callbacks."""
