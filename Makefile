@@ -38,7 +38,7 @@ soak: install            ## the long runs that `make test` leaves out
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 screenshots: install     ## the pictures of the README, from the seeded demo
-	@$(BIN)/python -m tests.screenshots
+	@$(BIN)/python screenshots/make.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
