@@ -1,4 +1,4 @@
-"""Settings: what may be configured, as frozen dataclasses, and where each value came from."""
+"""What may be configured: every setting a typed field with its meaning."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ class HttpSettings:
     listen: str | None = "127.0.0.1:8000"
     allowed_hosts: tuple[str, ...] = ()  # besides the listening address and localhost
     trusted_proxies: tuple[str, ...] = ()
+    insecure: bool = False  # listen on an address that others can reach, without TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +95,13 @@ class DeckSettings:
 class Settings:
     """Everything together. `origins` maps a dotted key to who set it, for `config show`; defaults are not in it."""
 
-    profile: str = ""
-    state_dir: Path = Path()
-    namespace: str = "auto"
-    actions: bool = False
-    read_only: bool = False
-    attach: str = ""
+    profile: str = ""  # what keeps the files of one NATS apart from another's: see `profiles.profile_name`
+    state_dir: Path = Path()  # absolute; everything that this profile keeps
+    config_file: str = ""  # the TOML file that was read; empty: none
+    namespace: str = "auto"  # prefix of the fleet's NATS names; `auto`: found by what is there; "": none
+    actions: bool = False  # whether this worker may change anything outside
+    read_only: bool = False  # whether this deck shows no way to change anything
+    attach: str = ""  # address of a worker to use instead of looking for one: a socket's path
     log_level: str = "info"
     nats: NatsSettings = NatsSettings()
     names: NameSettings = NameSettings()
@@ -110,3 +112,4 @@ class Settings:
     thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # rule -> name -> value
     runbooks: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()  # sentences about what was read but cannot be used, or is readable by others

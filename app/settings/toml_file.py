@@ -1,0 +1,181 @@
+"""The configuration file: which keys it may hold, and its values as the fields of `Settings`."""
+
+from __future__ import annotations
+
+import difflib
+import stat
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.settings.contexts import expand
+from app.settings.errors import SettingsError
+from app.settings.fields import DeckSettings, HttpSettings, NameSettings, Secret
+from app.settings.units import duration, quantity
+
+_NATS_PATHS = ("creds", "nkey", "tls_ca", "tls_cert", "tls_key", "password_file", "token_file")
+_NATS_TEXTS = ("url", "context", "user", "domain", "api_prefix", "inbox_prefix")
+KEYS: frozenset[str] = frozenset(
+    ["namespace", "actions", "nats.tls_first", "nats.interval", "nats.max_requests"]
+    + [f"nats.{name}" for name in _NATS_PATHS + _NATS_TEXTS]
+    + [f"names.{name}" for name in NameSettings.__dataclass_fields__]
+    + [f"http.{name}" for name in HttpSettings.__dataclass_fields__]
+    + [f"deck.{name}" for name in DeckSettings.__dataclass_fields__]
+)
+"""Every key with a fixed name. `[keys]`, `[views.*]`, `[thresholds.*]` and `[runbooks]` have names of their own."""
+_OPEN = ("keys", "views", "thresholds", "runbooks")
+_VIEW_KEYS = ("columns", "sort")
+
+
+def read_toml(file: Path, env: Mapping[str, str]) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Dotted keys and their values, and warnings for people. A SettingsError names the key that cannot be used."""
+    try:
+        content = tomllib.loads(file.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from None
+    values: dict[str, object] = {}
+    warnings: list[str] = []
+    for key, value in _leaves(content):
+        if key.partition(".")[0] in _OPEN:
+            values[key] = _open_table(file, key, value)
+        elif key not in KEYS:
+            raise SettingsError(f"{file}: no setting {key}{_nearest(key)}")
+        elif key in ("nats.password_file", "nats.token_file"):
+            secret_file = expand(_typed(file, key, value, str), env, file.parent)
+            values[key.removesuffix("_file")] = read_secret(secret_file, f"{file}: {key}")
+            warnings += open_to_others(secret_file)
+        elif key.removeprefix("nats.") in _NATS_PATHS:
+            values[key] = str(expand(_typed(file, key, value, str), env, file.parent))
+        else:
+            values[key] = _fixed(file, key, value)
+    return values, tuple(warnings)
+
+
+def read_secret(file: Path, named_by: str) -> Secret:
+    """The first line of a file that holds a secret; a SettingsError names the file, never its content."""
+    try:
+        line = file.read_text("utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"{named_by}: cannot read {file}: {cause}") from None
+    if not line:
+        raise SettingsError(f"{named_by}: {file} is empty")
+    return Secret(line)
+
+
+def open_to_others(file: Path) -> list[str]:
+    """A warning if others than the owner can read a file that holds a secret, as ssh gives one."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return []
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        return [f"{file} can be read by others: chmod 600 {file}"]
+    return []
+
+
+def _leaves(content: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in content.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict) and not prefix and name in _OPEN:
+            for inner, leaf in value.items():
+                yield f"{key}.{inner}", leaf
+        elif isinstance(value, dict) and not prefix and key not in KEYS:
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _fixed(file: Path, key: str, value: object) -> object:
+    """The value of a key of `KEYS` in the type that it has in `Settings`."""
+    if key == "nats.interval":
+        return _seconds(file, key, value)
+    if key == "http.listen" and value in ("", False):
+        return None
+    return _typed(file, key, value, _TYPES.get(key, str))
+
+
+_TYPES: Mapping[str, Any] = {
+    "actions": bool,
+    "nats.tls_first": bool,
+    "nats.max_requests": int,
+    "http.allowed_hosts": list[str],
+    "http.trusted_proxies": list[str],
+    "http.insecure": bool,
+    "deck.mouse": bool,
+    "deck.ascii": bool,
+    "deck.utc": bool,
+}
+
+
+def _open_table(file: Path, key: str, value: object) -> object:
+    table = key.partition(".")[0]
+    if table in ("keys", "runbooks"):
+        return _typed(file, key, value, str)
+    content: dict[str, object] = _typed(file, key, value, dict[str, object])
+    if table == "views":
+        for name in content:
+            if name not in _VIEW_KEYS:
+                raise SettingsError(f"{file}: no setting {key}.{name}: a view has columns and sort")
+        return {
+            name: _typed(file, f"{key}.{name}", part, list[str] if name == "columns" else str)
+            for name, part in content.items()
+        }
+    return _threshold(file, key, content)
+
+
+def _threshold(file: Path, key: str, content: Mapping[str, object]) -> dict[str, object]:
+    """Durations as seconds, sizes as bytes, shares as 0 to 1; tables inside (of one stream) likewise."""
+    result: dict[str, object] = {}
+    for name, part in content.items():
+        if isinstance(part, dict):
+            result[name] = _threshold(file, f"{key}.{name}", part)
+        elif isinstance(part, str):
+            result[name] = _worded(f"{file}: {key}.{name}", quantity, part)
+        elif isinstance(part, bool | int | float):
+            result[name] = part
+        else:
+            raise SettingsError(f"{file}: {key}.{name} must be a number, a text such as 5m, or true or false")
+    return result
+
+
+def _seconds(file: Path, key: str, value: object) -> float:
+    if isinstance(value, str):
+        value = _worded(f"{file}: {key}", duration, value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 3600:
+        raise SettingsError(f"{file}: {key} must be a duration of 100ms to 1h")
+    return float(value)
+
+
+def _worded(where: str, convert: Callable[[str], float], text: str) -> float:
+    try:
+        return convert(text.strip())
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from None
+
+
+def _typed(file: Path, key: str, value: object, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{file}: {key}: {error}".replace(" - at `$", " at `")) from None
+
+
+def _nearest(key: str) -> str:
+    if key in ("nats.password", "nats.token"):
+        return f": a secret is not written here, name a file with {key}_file"
+    section, _, name = key.rpartition(".")
+    known = sorted(KEYS) + list(_OPEN)
+    close = difflib.get_close_matches(key, known, 1, 0.6) or [
+        other for other in known if difflib.get_close_matches(name, [other.rpartition(".")[2]], 1, 0.75)
+    ]
+    if not close and section:
+        close = [other for other in known if other.startswith(f"{section}.")][:1]
+    return f", the nearest is {close[0]}" if close else ""
