@@ -1,0 +1,531 @@
+"""The table of every list: rows by key, virtual, painting only the lines that changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+
+from widgets.cells import Cut, LineBuilder, cut_end
+from widgets.columns import Align, Column, Row, Slot, fit_columns, name_index, other_columns
+from widgets.line_view import LineView
+from widgets.row_order import Match, RowOrder, Sorting
+from widgets.row_paint import paint_header, paint_row
+
+_LONGEST_NAME = 64
+
+
+class RecordTable(LineView):
+    """A table over thousands of rows with the cursor on a key, not on a place.
+
+    The first column is the glyph. Keys are not bound here: the app's router calls the methods. Whatever changes, the
+    cursor stays on its row; where the row goes, it is on the nearest one. For `HOLD` seconds after the last move the
+    order of the rows is held.
+    """
+
+    HOLD = 10.0
+    head_lines = 1
+
+    class CursorMoved(Message):
+        """The cursor is on another row; `key` is empty where there is no row."""
+
+        def __init__(self, table: RecordTable, key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> RecordTable:
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, RecordTable.CursorMoved) and message.table is self.table
+
+    class Opened(Message):
+        """A row was clicked twice."""
+
+        def __init__(self, table: RecordTable, key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> RecordTable:
+            return self.table
+
+    class Changed(Message):
+        """Something that a title says changed: numbers of rows, what is left out, sorting, whether order is held."""
+
+        def __init__(self, table: RecordTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> RecordTable:
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, RecordTable.Changed) and message.table is self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        sort: str | None = None,
+        reverse: bool = False,
+        cut: Cut = cut_end,
+        empty: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """`sort` is the column that orders rows of equal health; `cut` shortens a text to so many cells; `clock`
+        counts seconds, for holding the order."""
+        super().__init__(id=id, classes=classes)
+        self._cut = cut
+        self._empty = empty
+        self._clock = clock
+        self._order = RowOrder(columns, Sorting(sort or "", reverse))
+        self._first_sorting = self._order.sorting
+        self._slots: tuple[Slot, ...] | None = None
+        self._lines: dict[str, tuple[Row, bool, bool, Strip]] = {}
+        self._header: Strip | None = None
+        self._cursor = ""
+        self._cursor_place = 0
+        self._marked: dict[str, None] = {}
+        self._moved_at: float | None = None
+        self._hold_timer: Timer | None = None
+        self._told: tuple[object, ...] = ()
+        self._wide = False
+        self._ascii = False
+        self._more_line = False
+        self._skip = 0
+
+    # Rows
+
+    def set_columns(self, columns: Sequence[Column], *, sort: str | None = None, reverse: bool = False) -> None:
+        """Other columns; the rows are forgotten, as they were made for the old ones."""
+        self._first_sorting = Sorting(sort or "", reverse)
+        self._order.set_columns(columns, self._first_sorting)
+        self._skip = 0
+        self._relayout()
+        self._settled()
+
+    def set_rows(self, rows: Iterable[Row]) -> None:
+        """All rows anew. Rows equal to those there were are not painted again; a held order stays held."""
+        self._order.set_rows(rows, held=self.order_held)
+        self._settled()
+
+    def update_rows(self, changed: Iterable[Row], gone: Iterable[str] = ()) -> None:
+        """Rows that are new or changed, and keys of those that are gone."""
+        if not self._order.update(changed, gone, held=self.order_held):
+            self.sync()
+            self._tell()
+            return
+        self._settled()
+
+    def row(self, key: str) -> Row | None:
+        """The row of a key, shown or not."""
+        return self._order.rows.get(key)
+
+    def rows_shown(self) -> list[Row]:
+        """The rows as they are shown, top to bottom."""
+        return [self._order.rows[key] for key in self._order.keys]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, shown or not."""
+        return self._order.columns
+
+    @property
+    def columns_shown(self) -> tuple[Column, ...]:
+        """The columns that fit."""
+        return tuple(slot.column for slot in self._layout_slots())
+
+    @property
+    def shown(self) -> int:
+        """How many rows are shown (scrolled away ones counted)."""
+        return len(self._order.keys)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return len(self._order.rows)
+
+    @property
+    def hidden_count(self) -> int:
+        """How many rows are left out because they are hidden by default."""
+        return self._order.hidden
+
+    @property
+    def filtered_count(self) -> int:
+        """How many rows are left out by the filter or by `faults_only`."""
+        return self._order.filtered
+
+    @property
+    def more_below(self) -> int:
+        """How many rows are below the last one on the screen."""
+        return max(0, self.shown - self.top - self._room())
+
+    # What is shown
+
+    def set_filter(self, match: Match | None) -> None:
+        """Shows only rows that match; None shows all."""
+        self._order.match = match
+        self._order.settle()
+        self._settled()
+
+    @property
+    def faults_only(self) -> bool:
+        """Whether only rows with `fault` are shown."""
+        return self._order.faults_only
+
+    @faults_only.setter
+    def faults_only(self, on: bool) -> None:
+        if on != self._order.faults_only:
+            self._order.faults_only = on
+            self._order.settle()
+            self._settled()
+
+    @property
+    def show_hidden(self) -> bool:
+        """Whether rows that are hidden by default are shown too."""
+        return self._order.show_hidden
+
+    @show_hidden.setter
+    def show_hidden(self, on: bool) -> None:
+        if on != self._order.show_hidden:
+            self._order.show_hidden = on
+            self._order.settle()
+            self._settled()
+
+    @property
+    def wide(self) -> bool:
+        """Whether all columns are there, to be scrolled through, with whole names."""
+        return self._wide
+
+    @wide.setter
+    def wide(self, on: bool) -> None:
+        if on != self._wide:
+            self._wide = on
+            self._skip = 0
+            self._relayout()
+            self.sync()
+            self._tell()
+
+    @property
+    def ascii(self) -> bool:
+        """Whether the table's own marks keep to ASCII (glyphs in cells are the caller's)."""
+        return self._ascii
+
+    @ascii.setter
+    def ascii(self, on: bool) -> None:
+        self._ascii = on
+        self._relayout()
+        self.sync()
+
+    @property
+    def empty(self) -> str:
+        """What is said in the middle when no row is shown."""
+        return self._empty
+
+    @empty.setter
+    def empty(self, text: str) -> None:
+        if text != self._empty:
+            self._empty = text
+            self.sync()
+
+    @property
+    def more_line(self) -> bool:
+        """Whether the last line says how many rows are below it, for panes that show the worst first."""
+        return self._more_line
+
+    @more_line.setter
+    def more_line(self, on: bool) -> None:
+        self._more_line = on
+        self._show_cursor()
+        self.sync()
+
+    # Cursor
+
+    @property
+    def cursor_key(self) -> str:
+        """Key of the row under the cursor; empty where there is no row."""
+        return self._cursor
+
+    @cursor_key.setter
+    def cursor_key(self, key: str) -> None:
+        place = self._order.place(key)
+        if place is not None:
+            self._go(place)
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._order.rows.get(self._cursor)
+
+    def move(self, delta: int) -> None:
+        """Moves the cursor by rows, as far as there are any."""
+        if self._order.keys:
+            self._go(max(0, min(self.shown - 1, self._cursor_place + delta)))
+            self.touch()
+
+    def move_to_end(self, first: bool) -> None:
+        """Moves the cursor to the first row, or to the last."""
+        self.move(-self.shown if first else self.shown)
+
+    def page(self, delta: int) -> None:
+        """Moves the cursor by half pages."""
+        self.move(delta * max(1, self._room() // 2))
+
+    def next_fault(self, direction: int) -> bool:
+        """Moves the cursor to the next (1) or previous (-1) row with a fault, around the ends; False without one."""
+        count = self.shown
+        for step in range(1, count + 1):
+            place = (self._cursor_place + step * direction) % count
+            if self._order.rows[self._order.keys[place]].fault:
+                self._go(place)
+                self.touch()
+                return True
+        return False
+
+    def scroll_columns(self, delta: int) -> None:
+        """Scrolls sideways by columns; glyph and name stay."""
+        others = other_columns(self.columns, wide=self._wide)
+        skip = max(0, min(self._last_skip(len(others)), self._skip + delta))
+        if skip != self._skip:
+            self._skip = skip
+            self._relayout()
+            self.sync()
+
+    # Marks
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """Keys of the marked rows, in the order they were marked."""
+        return tuple(self._marked)
+
+    def toggle_mark(self) -> None:
+        """Marks the row under the cursor, or takes its mark away, and moves on to the next row."""
+        if self._cursor:
+            if self._marked.pop(self._cursor, 0) == 0:
+                self._marked[self._cursor] = None
+            self.move(1)
+            self.sync()
+            self._tell()
+
+    def clear_marks(self) -> None:
+        """Takes all marks away."""
+        self._marked.clear()
+        self.sync()
+        self._tell()
+
+    # Order
+
+    @property
+    def sorting(self) -> Sorting:
+        """What the rows are sorted by."""
+        return self._order.sorting
+
+    def sort_by(self, column: str | None, *, reverse: bool = False) -> None:
+        """Sorts by a column alone; None is the first sorting again: health, then the table's column, then name."""
+        self._order.set_sorting(self._first_sorting if column is None else Sorting(column, reverse, health=False))
+        self._header = None
+        self._settled()
+
+    def sort_next(self, delta: int) -> None:
+        """Sorts by the next shown column to the right (1) or left (-1); the glyph's place is the first sorting."""
+        ids = [column.id for column in self.columns_shown]
+        if not ids:
+            return
+        sorting = self.sorting
+        now = 0 if sorting.health or sorting.column not in ids else ids.index(sorting.column)
+        new = (now + delta) % len(ids)
+        self.sort_by(ids[new] if new else None)
+
+    def sort_reverse(self) -> None:
+        """Turns the direction of the sorted column round."""
+        sorting = self.sorting
+        self._order.set_sorting(Sorting(sorting.column, not sorting.reverse, sorting.health))
+        self._header = None
+        self._settled()
+
+    def resort(self) -> None:
+        """Puts every row into its place now, also within the seconds of a held order."""
+        self._moved_at = None
+        self._order.settle()
+        self._settled()
+
+    @property
+    def order_held(self) -> bool:
+        """Whether rows keep their places because the cursor moved a moment ago."""
+        return bool(self._cursor) and self._moved_at is not None and self._clock() - self._moved_at < self.HOLD
+
+    def touch(self) -> None:
+        """Counts as a move: holds the order from now on."""
+        self._moved_at = self._clock()
+        if self._hold_timer is None and self.is_attached:
+            self._hold_timer = self.set_timer(self.HOLD, self._hold_over)
+        self._tell()
+
+    def _hold_over(self) -> None:
+        self._hold_timer = None
+        if self._moved_at is None:
+            return
+        left = self.HOLD - (self._clock() - self._moved_at)
+        if left > 0:
+            self._hold_timer = self.set_timer(max(0.05, left), self._hold_over)
+            return
+        self._order.settle()
+        self._settled()
+
+    # How it works
+
+    def _go(self, place: int) -> None:
+        self._set_cursor(place)
+        self._show_cursor()
+        self.sync()
+
+    def _set_cursor(self, place: int) -> None:
+        key = self._order.keys[place] if self._order.keys else ""
+        self._cursor_place = place if key else 0
+        if key != self._cursor:
+            self._cursor = key
+            self.post_message(self.CursorMoved(self, key))
+
+    def _show_cursor(self) -> None:
+        first = last = self._cursor_place
+        if self._more_line and last < self.shown - 1:
+            last += 1  # the line that says how many more is not a row
+        self.show_lines(first, last)
+
+    def _settled(self) -> None:
+        """After places changed: the cursor finds its row, and the row stays where it is on the screen."""
+        if self._marked:
+            self._marked = {key: None for key in self._marked if key in self._order.rows}
+        offset = self._cursor_place - self.top
+        was_visible = 0 <= offset < max(1, self._room())
+        at_top = self.top == 0
+        place = self._order.place(self._cursor)
+        if place is None or (self._moved_at is None and at_top and place >= max(1, self._room())):
+            place = min(self._cursor_place, max(0, self.shown - 1)) if place is None else 0
+        self._set_cursor(place)
+        if self.order_held and was_visible:
+            self.set_top(self._cursor_place - offset)
+        if was_visible:
+            self._show_cursor()
+        self.sync()
+        self._tell()
+
+    def _tell(self) -> None:
+        order = self._order
+        facts = (
+            self.shown, self.total, order.hidden, order.filtered, order.sorting,
+            self.order_held, len(self._marked), self._wide,
+        )  # fmt: skip
+        if facts != self._told:
+            self._told = facts
+            self.post_message(self.Changed(self))
+
+    def _room(self) -> int:
+        """Lines for rows; the one that says how many more is not among them."""
+        page = self.page_lines
+        return page - 1 if self._more_line and self.top + page < self.shown else page
+
+    def _last_skip(self, others: int) -> int:
+        """The least skip that shows the last column; from there on, scrolling would only make room."""
+        if self._skip == 0 and len(self.columns_shown) >= others + len({0, name_index(self.columns)}):
+            return 0
+        for skip in range(others):
+            slots = fit_columns(self.columns, self.size.width, wide=self._wide, skip=skip + 1)
+            if slots and slots[-1].index == other_columns(self.columns, wide=self._wide)[-1]:
+                return skip + 1
+        return max(0, others - 1)
+
+    def _layout_slots(self) -> tuple[Slot, ...]:
+        if self._slots is None:
+            name_width = 0
+            if self._wide:
+                name = name_index(self.columns)
+                rows = self._order.rows
+                name_width = max((cell_len(rows[key].cells[name].text) for key in self._order.keys), default=0)
+                name_width = min(name_width, _LONGEST_NAME)
+            self._slots = fit_columns(
+                self.columns, self.size.width, wide=self._wide, skip=self._skip, name_width=name_width
+            )
+        return self._slots
+
+    def _relayout(self) -> None:
+        self._slots = None
+        self._header = None
+        self._lines.clear()
+
+    def palette_changed(self) -> None:
+        self._relayout()
+
+    def resized(self) -> None:
+        super().resized()
+        self._relayout()
+        self._show_cursor()
+        self._tell()
+
+    def line_total(self) -> int:
+        return max(1, self.shown)
+
+    def paint_head(self, y: int, width: int) -> Strip:
+        if self._header is None:
+            sorting = self.sorting
+            column = next((column for column in self.columns if column.id == sorting.column), None)
+            down = column is not None and (column.align is Align.RIGHT) != sorting.reverse
+            mark = ("v" if down else "^") if self._ascii else ("▾" if down else "▴")
+            self._header = paint_header(
+                self._layout_slots(), width, self.paint("header"), sort=sorting.column, mark=mark
+            )
+        return self._header
+
+    def paint_line(self, index: int, width: int) -> Strip:
+        if not self._order.keys:
+            return Strip.blank(width, self.paint(""))
+        if self._more_line and index == self.top + self.page_lines - 1 and index < self.shown - 1:
+            line = LineBuilder()
+            line.fitted(f" +{self.shown - index} more", self.paint("dim"), width)
+            return line.strip(width, self.paint("dim"))
+        key = self._order.keys[index]
+        row = self._order.rows[key]
+        cursor = self._active and key == self._cursor
+        marked = key in self._marked
+        known = self._lines.get(key)
+        if known is not None and known[1] is cursor and known[2] is marked and (known[0] is row or known[0] == row):
+            return known[3]
+        if len(self._lines) > 512:
+            self._lines.clear()
+        strip = paint_row(row, self._layout_slots(), width, self._paint_style, self._cut, cursor=cursor, marked=marked)
+        self._lines[key] = (row, cursor, marked, strip)
+        return strip
+
+    def _line(self, y: int, width: int) -> Strip:
+        if not self._order.keys and self._empty and y == max(1, self.size.height // 2):
+            line = LineBuilder()
+            text = self._cut(self._empty, max(1, width - 2))
+            line.fitted(" " * max(0, (width - cell_len(text)) // 2) + text, self.paint("dim"), width)
+            return line.strip(width, self.paint("dim"))
+        return super()._line(y, width)
+
+    def _paint_style(self, name: str, cursor: bool) -> Style:
+        return self.paint(name, cursor=cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y - self.head_lines + self.top
+        if event.y < self.head_lines or index >= self.shown:
+            return
+        event.stop()
+        self._go(index)
+        self.touch()
+        if event.chain == 2:
+            self.post_message(self.Opened(self, self._cursor))

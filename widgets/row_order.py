@@ -1,0 +1,181 @@
+"""Which rows are shown, and in which order: no painting, no widget, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from widgets.columns import Align, Column, Row, name_index
+
+Match = Callable[[Row], bool]
+_Key = tuple[Any, ...]
+
+_INVERTED = bytes(255 - byte for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """What rows are sorted by. `column` empty: by name only.
+
+    `health` first orders by rank, worst on top. A column's own direction is largest first for numbers (right
+    aligned) and A to Z for text; `reverse` turns it round.
+    """
+
+    column: str = ""
+    reverse: bool = False
+    health: bool = True
+
+
+class RowOrder:
+    """Rows by key, and the keys of those that are shown, in order.
+
+    While it is held, rows that are shown keep their places whatever their values do; rows that come go to the end,
+    rows that go are gone. `settle` puts everything where it belongs.
+    """
+
+    def __init__(self, columns: Sequence[Column], sorting: Sorting) -> None:
+        self.rows: dict[str, Row] = {}
+        self.keys: list[str] = []
+        self.match: Match | None = None
+        self.faults_only = False
+        self.show_hidden = False
+        self.hidden = 0
+        """Rows left out because they are hidden ones."""
+        self.filtered = 0
+        """Rows left out by the filter or by `faults_only`."""
+        self._columns = tuple(columns)
+        self._sorting = sorting
+        self._sort_keys: dict[str, _Key] = {}
+        self._places: dict[str, int] | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self._columns
+
+    @property
+    def sorting(self) -> Sorting:
+        return self._sorting
+
+    def place(self, key: str) -> int | None:
+        """Where a row is shown, counted from 0; None where it is not."""
+        if self._places is None:
+            self._places = {key: place for place, key in enumerate(self.keys)}
+        return self._places.get(key)
+
+    def set_columns(self, columns: Sequence[Column], sorting: Sorting) -> None:
+        """Other columns for the rows to come; those there were are forgotten, as their cells no longer fit."""
+        self._columns = tuple(columns)
+        self._sorting = sorting
+        self.set_rows(())
+
+    def set_sorting(self, sorting: Sorting) -> None:
+        self._sorting = sorting
+        self._sort_keys = {key: self._sort_key(row) for key, row in self.rows.items()}
+        self.settle()
+
+    def set_rows(self, rows: Iterable[Row], *, held: bool = False) -> None:
+        """All rows anew."""
+        fresh = {row.key: row for row in rows}
+        if held:
+            self.update(fresh.values(), [key for key in self.rows if key not in fresh], held=True)
+            return
+        known, kept = self.rows, self._sort_keys
+        self.rows = fresh
+        self._sort_keys = {
+            key: kept[key] if known.get(key) is row else self._sort_key(row) for key, row in fresh.items()
+        }
+        self.settle()
+
+    def update(self, changed: Iterable[Row], gone: Iterable[str] = (), *, held: bool = False) -> bool:
+        """Changed and new rows, and keys of rows that are gone. Tells whether any place changed."""
+        moved = False
+        left: set[str] = set()
+        came: list[str] = []
+        for key in gone:
+            if (row := self.rows.pop(key, None)) is not None:
+                del self._sort_keys[key]
+                if self._count(row, -1):
+                    left.add(key)
+        for row in changed:
+            key = row.key
+            old = self.rows.get(key)
+            if old is row or old == row:
+                continue
+            self.rows[key] = row
+            was_shown = old is not None and self._count(old, -1)
+            if self._count(row, 1):
+                if not was_shown:
+                    came.append(key)
+            elif was_shown:
+                left.add(key)
+            sort_key = self._sort_key(row)
+            if sort_key != self._sort_keys.get(key):
+                self._sort_keys[key] = sort_key
+                moved = True
+        return self._place_anew(left, came, moved=moved, held=held)
+
+    def settle(self) -> None:
+        """Every row that passes, in its own place."""
+        self.hidden = self.filtered = 0
+        self.keys = [key for key, row in self.rows.items() if self._count(row, 1)]
+        self.keys.sort(key=self._sort_keys.__getitem__)
+        self._places = None
+
+    def _place_anew(self, left: set[str], came: list[str], *, moved: bool, held: bool) -> bool:
+        if left or came:
+            # A row that left and came back within one update keeps nothing of its old place.
+            out = left.union(came)
+            self.keys = [key for key in self.keys if key not in out]
+            came = list(dict.fromkeys(key for key in came if key not in left or self._shows(self.rows.get(key))))
+            self.keys += sorted(came, key=self._sort_keys.__getitem__)
+            self._places = None
+        if held or not (moved or came):
+            return bool(left or came)
+        before = list(self.keys)
+        self.keys.sort(key=self._sort_keys.__getitem__)
+        if moved_any := before != self.keys:
+            self._places = None
+        return moved_any or bool(left or came)
+
+    def _shows(self, row: Row | None) -> bool:
+        return (
+            row is not None
+            and (self.show_hidden or not row.hidden)
+            and (row.fault or not self.faults_only)
+            and (self.match is None or self.match(row))
+        )
+
+    def _count(self, row: Row, step: int) -> bool:
+        """Counts a row in or out where it is not shown, and tells whether it is."""
+        if row.hidden and not self.show_hidden:
+            self.hidden += step
+            return False
+        if (self.faults_only and not row.fault) or (self.match is not None and not self.match(row)):
+            self.filtered += step
+            return False
+        return True
+
+    def _sort_key(self, row: Row) -> _Key:
+        sorting = self._sorting
+        name = row.cells[name_index(self._columns)]
+        name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
+        rank = -row.rank if sorting.health else 0
+        index = next((i for i, column in enumerate(self._columns) if column.id == sorting.column), None)
+        if index is None:
+            return (row.last, rank, name_key, row.key)
+        down = (self._columns[index].align is Align.RIGHT) != sorting.reverse
+        return (row.last, rank, *_value_key(row.cells[index].sort, down=down), name_key, row.key)
+
+
+def _value_key(value: Any, *, down: bool) -> tuple[int, Any]:
+    """Numbers before text before nothing, the same way round in both directions; only values are turned."""
+    if value is None or value != value:  # NaN is not a place either
+        return 2, 0
+    if isinstance(value, int | float):
+        return 0, -value if down else value
+    text = str(value).casefold()
+    if not down:
+        return 1, text
+    # Bytes of UTF-8 sort as their characters do; turned over, and with an end mark so that `ab` comes after `abc`.
+    return 1, text.encode("utf-8", "surrogatepass").translate(_INVERTED) + b"\xff"
