@@ -1,0 +1,275 @@
+"""Rates: how counters moved, from the snapshots seen. Pure but for what it has been shown; clocked by `snapshot.at`."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from app.model.broker import Answer, Consumer, Flow, LinkState, Stream
+from app.model.series import MEMORY, Series
+from app.model.snapshot import Snapshot
+
+WINDOW = 10.0
+"""Seconds over which the rates of a flow are means."""
+SETTLING = 30.0
+"""Seconds after the first look or a reconnect in which no rate is judged."""
+HALF_MINUTE = 30.0
+TREND = 10
+
+STREAM_COLUMNS = ("stored", "bytes", "messages")
+CONSUMER_COLUMNS = ("delivered", "pending", "ack_pending")
+
+
+class _Track:
+    """All series of one section, the instants at which it was seen fresh, and its flows."""
+
+    __slots__ = ("active", "columns", "flows", "half", "prefix", "series", "ticks", "window")
+
+    def __init__(self, prefix: str, columns: tuple[str, ...]) -> None:
+        self.prefix = prefix
+        self.columns = columns
+        self.series: dict[str, Series] = {}
+        self.ticks = array("d")
+        self.half = 0
+        self.window = WINDOW
+        self.active: dict[str, float] = {}  # key -> until when its rates are not all 0
+        self.flows: dict[str, Flow] = {}
+
+    def clear(self) -> None:
+        self.series.clear()
+        self.ticks = array("d")
+        self.active.clear()
+        self.flows.clear()
+
+    def before(self, window: float) -> float | None:
+        """The last instant seen at least `window` seconds before the newest; None while less was seen."""
+        if not self.ticks:
+            return None
+        index = bisect_right(self.ticks, self.ticks[-1] - window + 1e-6)
+        return self.ticks[index - 1] if index else None
+
+
+class History:
+    """What was seen of streams and consumers in the last minutes.
+
+    Only collections of a fresh source count; while it fails, flows stay as they were last known. Everything begins anew
+    after a reconnect or a gap (suspended machine), one row alone when it was deleted and made again or ran backwards.
+    A reference is `stream:NAME` or `consumer:STREAM/NAME`; columns are those of `STREAM_COLUMNS`, `CONSUMER_COLUMNS`.
+    """
+
+    def __init__(self) -> None:
+        self._streams = _Track("stream:", STREAM_COLUMNS)
+        self._consumers = _Track("consumer:", CONSUMER_COLUMNS)
+        self._epoch: tuple[str, int] | None = None
+        self._seen = 0.0
+        self._up = True
+        self._began: float | None = None
+        self._reconnected: float | None = None
+        self._flows: Mapping[str, Flow] = MappingProxyType({})
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Takes in one collection. A snapshot without a time, or not later than the last one, is passed over."""
+        if snapshot.at is None:
+            return
+        at = snapshot.at.timestamp()
+        if self._began is not None and at <= self._seen:
+            return
+        self._notice_gaps(snapshot, at)
+        self._seen = at
+        if not self._up:
+            return
+        streams, consumers = snapshot.sources.get("streams"), snapshot.sources.get("consumers")
+        changed = False
+        if streams is not None and streams.fresh:
+            changed |= _take(self._streams, snapshot.streams, at, streams.interval, _stream_values)
+        if consumers is not None and consumers.fresh:
+            changed |= _take(self._consumers, snapshot.consumers, at, consumers.interval, _consumer_values)
+        if changed:
+            self._flows = MappingProxyType({**self._streams.flows, **self._consumers.flows})
+
+    def _notice_gaps(self, snapshot: Snapshot, at: float) -> None:
+        connection = snapshot.site.connection
+        epoch = (snapshot.epoch, connection.reconnects)
+        up = connection.state is LinkState.CONNECTED
+        longest = max(MEMORY / 5, 5 * snapshot.site.interval)
+        if self._began is None:
+            if up:
+                self._began = at
+        elif (self._epoch is not None and epoch != self._epoch) or (up and not self._up) or at - self._seen > longest:
+            self._began = self._reconnected = at
+            self._streams.clear()
+            self._consumers.clear()
+            self._flows = MappingProxyType({})
+        self._epoch, self._up = epoch, up
+
+    def flows(self) -> Mapping[str, Flow]:
+        """How each stream and consumer moves, by reference. The same mapping and the same flows while all is equal."""
+        return self._flows
+
+    def settling(self, now: datetime) -> bool:
+        """Whether rates are not to be judged yet: within 30 s of the first look or of a reconnect."""
+        return self._began is None or now.timestamp() - self._began < SETTLING
+
+    def reconnecting(self, now: datetime) -> bool:
+        """Whether a connection that was lost has come back within 30 s: others come back then too."""
+        return self._reconnected is not None and now.timestamp() - self._reconnected < SETTLING
+
+    def growth(self, ref: str, column: str, window: float) -> float | None:
+        """Change per second of a column over the last `window` seconds seen; None while less was seen."""
+        track, key = self._track(ref)
+        series, then = track.series.get(key), track.before(window)
+        if series is None or then is None or series.born > then:
+            return None
+        index = track.columns.index(column)
+        was = series.at(index, then)
+        seconds = track.ticks[-1] - then
+        return None if was is None or seconds <= 0 else (series.last[index] - was) / seconds
+
+    def unchanged_since(self, ref: str, column: str) -> datetime | None:
+        """Since when a column is seen not to change; a lower bound. None for a row never seen."""
+        track, key = self._track(ref)
+        series = track.series.get(key)
+        return None if series is None else _when(series.moved[track.columns.index(column)])
+
+    def positive_since(self, ref: str, column: str) -> datetime | None:
+        """Since when a column is seen above 0; a lower bound. None if it is not."""
+        track, key = self._track(ref)
+        series = track.series.get(key)
+        return None if series is None else _when(series.positive[track.columns.index(column)])
+
+    def without_client_since(self, ref: str) -> datetime | None:
+        """Since when no client was seen at a consumer (no waiting pull, not bound); None while there is one."""
+        series = self._consumers.series.get(ref.removeprefix("consumer:"))
+        return None if series is None else _when(series.without_client)
+
+    def seen_since(self, ref: str) -> datetime | None:
+        """When this row, as it is now, was first seen."""
+        track, key = self._track(ref)
+        series = track.series.get(key)
+        return None if series is None else _when(series.born)
+
+    def _track(self, ref: str) -> tuple[_Track, str]:
+        track = self._streams if ref.startswith("stream:") else self._consumers
+        return track, ref.removeprefix(track.prefix)
+
+
+def _when(timestamp: float) -> datetime | None:
+    return None if math.isnan(timestamp) else datetime.fromtimestamp(timestamp, UTC)
+
+
+def _stream_values(stream: Stream) -> tuple[float, ...]:
+    return (stream.last_seq, stream.bytes, stream.messages)
+
+
+def _consumer_values(consumer: Consumer) -> tuple[float, ...]:
+    return (consumer.delivered_consumer_seq, consumer.pending, consumer.ack_pending)
+
+
+def _take(
+    track: _Track,
+    table: Mapping[str, Stream] | Mapping[str, Consumer],
+    at: float,
+    interval: float,
+    values: Callable[..., tuple[float, ...]],
+) -> bool:
+    """One fresh collection of a section; whether a flow changed."""
+    # Where a sweep over all rows takes longer than the window, a rate is that of the last two visits.
+    track.window = WINDOW if interval * 2 <= WINDOW else interval * 2
+    track.ticks.append(at)
+    if len(track.ticks) > 2 * MEMORY:
+        keep = bisect_right(track.ticks, at - max(MEMORY, track.window) - interval)
+        del track.ticks[: max(0, keep - 1)]
+    half = int(at // HALF_MINUTE)
+    turned = bool(track.series) and half != track.half
+    if turned:
+        _turn(track, half)
+    track.half = half
+    for key, row in table.items():
+        series = track.series.get(key)
+        if series is not None and series.record is row:
+            continue
+        _sample(track, key, row, series, at, values)
+    gone = track.series.keys() - table.keys()
+    for key in gone:
+        del track.series[key]
+        track.active.pop(key, None)
+    removed = [track.flows.pop(track.prefix + key, None) is not None for key in gone]
+    due = track.series.keys() if turned else list(track.active)
+    return _refresh(track, due, at) or any(removed)
+
+
+def _sample(
+    track: _Track,
+    key: str,
+    row: Stream | Consumer,
+    series: Series | None,
+    at: float,
+    values: Callable[..., tuple[float, ...]],
+) -> None:
+    if row.answer is not Answer.OK:
+        return  # known by name only: its figures are not figures
+    now = values(row)
+    if series is None or series.created != row.created or now[0] < series.last[0]:
+        series = track.series[key] = Series(at, now, row.created)
+        track.active[key] = at + track.window
+    elif series.add(at, now):
+        track.active[key] = at + track.window
+    series.record = row
+    if isinstance(row, Consumer):
+        if row.waiting > 0 or row.push_bound:
+            series.without_client = math.nan
+        elif math.isnan(series.without_client):
+            series.without_client = at
+
+
+def _turn(track: _Track, half: int) -> None:
+    """A half-minute is over: each series gets its point in the trend, and one for each further half-minute missed."""
+    streams = track.columns is STREAM_COLUMNS
+    missed = min(TREND, half - track.half)
+    for series in track.series.values():
+        value = series.samples[-series.width + 1] if streams else series.samples[-series.width + 2]
+        if streams and series.born > track.half * HALF_MINUTE + 1:
+            series.start = value  # seen for a part of it only
+            continue
+        if streams:
+            point, series.start = (value - series.start) / HALF_MINUTE / missed, value
+        else:
+            point = value
+        series.trend.extend([round(point, 3)] * missed)
+        if len(series.trend) > TREND:
+            del series.trend[: len(series.trend) - TREND]
+
+
+def _refresh(track: _Track, keys: Iterable[str], at: float) -> bool:
+    then = track.before(track.window)
+    changed = False
+    for key in keys:
+        series, ref = track.series[key], track.prefix + key
+        flow = _flow(track, ref, series, then)
+        if track.flows.get(ref) != flow:
+            track.flows[ref] = flow
+            changed = True
+    for key in [key for key, until in track.active.items() if until + 2 * track.window < at]:
+        del track.active[key]  # nothing moved within the window: its rates are 0 and stay so
+    return changed
+
+
+def _flow(track: _Track, ref: str, series: Series, then: float | None) -> Flow:
+    trend = tuple(series.trend)
+    if then is None or series.born > then:
+        return Flow(ref, trend=trend)
+    seconds = track.ticks[-1] - then
+    first = _three(((series.last[0]) - (series.at(0, then) or 0.0)) / seconds)
+    if track.columns is STREAM_COLUMNS:
+        return Flow(ref, rate_in=first, trend=trend)
+    net = _three((series.last[1] - (series.at(1, then) or 0.0)) / seconds)
+    return Flow(ref, rate_out=first, net=net, trend=trend)
+
+
+def _three(value: float) -> float:
+    """Three significant digits: what is shown, so that a steady rate is an equal one."""
+    return float(f"{value:.3g}")

@@ -1,0 +1,90 @@
+"""Series: the samples of one row's counters over the last minutes, held only where they changed."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from datetime import datetime
+
+MEMORY = 300.0
+"""Seconds that samples are kept."""
+
+_DENSE = 30.0  # samples younger than this are all kept, older ones every ten seconds
+_SPARSE = 10.0
+_CROWDED = 64  # samples of one series before it is thinned
+
+
+class Series:
+    """The samples of one stream or consumer, held only where they changed: a step function of time, in one array.
+
+    `moved[i]` is when column i was last seen to change, `positive[i]` since when it is seen above 0 (NaN: it is not).
+    Both begin with the first sample, so they are lower bounds of how long.
+    """
+
+    __slots__ = (
+        "born",
+        "created",
+        "moved",
+        "positive",
+        "record",
+        "samples",
+        "start",
+        "trend",
+        "width",
+        "without_client",
+    )
+
+    def __init__(self, at: float, values: tuple[float, ...], created: datetime | None) -> None:
+        self.width = len(values) + 1
+        self.samples = array("d", (at, *values))
+        self.moved = array("d", [at] * len(values))
+        self.positive = array("d", (at if value > 0 else math.nan for value in values))
+        self.born = at
+        self.created = created
+        self.record: object = None
+        self.trend = array("d")
+        self.start = values[0]  # of the half-minute that is under way
+        self.without_client = math.nan
+
+    @property
+    def last(self) -> tuple[float, ...]:
+        return tuple(self.samples[1 - self.width :])
+
+    def add(self, at: float, values: tuple[float, ...]) -> bool:
+        """Takes a sample; whether anything changed."""
+        last = self.samples[1 - self.width :]
+        changed = False
+        for index, value in enumerate(values):
+            if value != last[index]:
+                changed = True
+                self.moved[index] = at
+                if value <= 0:
+                    self.positive[index] = math.nan
+                elif last[index] <= 0:
+                    self.positive[index] = at
+        if changed:
+            self.samples.extend((at, *values))
+            if len(self.samples) > _CROWDED * self.width:
+                self._thin(at)
+        return changed
+
+    def _thin(self, now: float) -> None:
+        """Drops what is too old (but the sample that reaches into the time kept) and all but one in ten seconds."""
+        kept = array("d")
+        samples, width = self.samples, self.width
+        for at in range(0, len(samples), width):
+            following = at + width
+            if following < len(samples) and samples[following] <= now - MEMORY:
+                continue
+            if kept and samples[at] < now - _DENSE and samples[at] - kept[-width] < _SPARSE:
+                continue
+            kept.extend(samples[at:following])
+        self.samples = kept
+
+    def at(self, column: int, when: float) -> float | None:
+        """The value of a column at an instant; None before the first sample."""
+        samples, width = self.samples, self.width
+        for start in range(len(samples) - width, -1, -width):
+            if samples[start] <= when:
+                return samples[start + 1 + column]
+        return None
