@@ -149,6 +149,14 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
             self._palette[key] = style
         return style
 
+    def line_at(self, event: events.MouseEvent) -> int | None:
+        """The scrolling line under the mouse; None above, below and beside them."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self.head_lines:
+            return None
+        index = self.top + offset.y - self.head_lines
+        return index if index < self.line_total() else None
+
     # How it works
 
     def render_line(self, y: int) -> Strip:

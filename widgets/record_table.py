@@ -521,8 +521,8 @@ class RecordTable(LineView):
         return self.paint(name, cursor=cursor)
 
     def on_click(self, event: events.Click) -> None:
-        index = event.y - self.head_lines + self.top
-        if event.y < self.head_lines or index >= self.shown:
+        index = self.line_at(event)
+        if index is None or index >= self.shown:
             return
         event.stop()
         self._go(index)
