@@ -1,0 +1,76 @@
+"""The addresses that a worker is reached at, bound before anything else runs."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.model.text import clean
+from app.settings import SettingsError
+from app.settings.places import private_dir
+
+
+class AddressTaken(Exception):
+    """An address cannot be had; the text says which, why, and what to do."""
+
+
+def bind_unix(path: Path, env: Mapping[str, str]) -> socket.socket:
+    """Binds the worker's socket, open to its owner alone; a service's own also to its group.
+
+    What is left of a worker that was killed is replaced: the caller holds the lock of its state folder. The umask is
+    the process's: call this before any thread runs.
+    """
+    service = bool(env.get("RUNTIME_DIRECTORY"))
+    if not service:
+        private_dir(path.parent)
+    mask = os.umask(0o117 if service else 0o177)
+    try:
+        path.unlink(missing_ok=True)
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        bound.bind(str(path))
+    except OSError as error:
+        raise AddressTaken(f"cannot listen on {path}: {error.strerror or error}") from None
+    finally:
+        os.umask(mask)
+    bound.setblocking(False)
+    return bound
+
+
+def bind_tcp(listen: str, *, insecure: bool) -> socket.socket:
+    """Binds `HOST:PORT` (port 0: any free one). Addresses that others can reach need `insecure`."""
+    host, port = parse_listen(listen)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        raise AddressTaken(f"cannot listen on {clean(listen, 100)}: {clean(host, 80)} is not a known host") from None
+    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback and not insecure:
+        raise SettingsError(
+            f"listening on {clean(listen, 100)} lets others in without TLS: listen on 127.0.0.1, "
+            "or set insecure = true under [http]"
+        )
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        reason = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        raise AddressTaken(
+            f"cannot listen on {clean(listen, 100)}: {reason}; choose another with --listen HOST:PORT"
+        ) from None
+    bound.setblocking(False)
+    return bound
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """`127.0.0.1:8000` or `[::1]:8000` as host and port; a SettingsError if it is neither."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f'"{clean(text, 100)}" is not an address to listen on such as 127.0.0.1:8000')
+    return host, int(port)
