@@ -1,1 +1,230 @@
-"""Feed over HTTP on a Unix socket, loopback or HTTPS; reconnects by itself."""
+"""The feed of a real worker, near or far: a long poll with one request in flight, that mends itself."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Collection, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from app import __version__
+from app.feed.assembler import Assembler, Step
+from app.feed.link import Ended, Link, LinkError, Refused, decompress, open_link
+from app.feed.news import News
+from app.feed.protocol import Feed, FeedState, Frame
+from app.feed.target import Locate, NoWorker, Target, WrongWorker
+from app.feed.wire import ALWAYS, Mark, WireError, WireMismatch, WorkerLeaving
+from app.model.snapshot import SECTIONS
+from app.model.text import clean
+
+SILENCE = 12.0
+"""Seconds without a word from the worker after which everything shown is called stale."""
+REFUSED_PAUSE = 10.0
+"""Seconds until somebody who refused us is asked again."""
+CLOSE_TIMEOUT = 2.0
+_PAUSES = (0.1, 0.3, 1.0, 2.0, 5.0)
+_LARGE = 64 * 1024  # bytes of an answer from which on it is read in a thread
+_LOG = logging.getLogger(__name__)
+
+
+class WorkerFeed(Feed):
+    """Frames of the worker that `locate` finds or starts, and finds or starts again when it is lost.
+
+    What the outside does never raises here: it is said in the frames' `state` and `note`.
+    """
+
+    def __init__(self, locate: Locate, *, silence: float = SILENCE, refused_pause: float = REFUSED_PAUSE) -> None:
+        self._locate = locate
+        self._silence = silence
+        self._refused_pause = refused_pause
+        self._deck = secrets.token_hex(8)
+        self._assembler = Assembler(__version__)
+        self._news = News()
+        self._steps: list[Step] = []  # taken, not told yet
+        self._wanted = ALWAYS
+        self._look: frozenset[str] = frozenset()
+        self._target: Target | None = None
+        self._link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._interrupt = asyncio.Event()  # the question changed, or somebody wants an answer now
+        self._heard = 0.0
+        self._lost = False  # since the last answer the worker was given up
+        self._failures = 0
+
+    # what a screen may ask
+
+    def watch(self, sections: Collection[str]) -> None:
+        wanted = ALWAYS.union(sections)
+        if unknown := wanted - SECTIONS.keys():
+            raise KeyError(min(unknown))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._interrupt.set()
+
+    def look(self, refs: Collection[str]) -> None:
+        """Tells the worker which rows are on the screen (`stream:NAME`, `consumer:STREAM/NAME`): asked for first."""
+        self._look = frozenset(refs)
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        if self._task is None and not self._closed:
+            self._task = asyncio.create_task(self._run(), name="feed")
+        while True:
+            await self._news.wait()
+            if self._closed:
+                return
+            yield self._news.take(self._heard)
+
+    async def refresh(self) -> None:
+        if self._link is None or self._news.state is not FeedState.LIVE:
+            self._interrupt.set()
+            return
+        try:
+            await self._link.refresh()
+        except LinkError as error:
+            _LOG.info("refresh: %s", error)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._news.wake()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CLOSE_TIMEOUT)
+        await self._let_go()
+
+    # the loop behind the frames
+
+    async def _run(self) -> None:
+        while not self._closed:
+            try:
+                if self._link is None:
+                    self._target = await self._locate()
+                    self._link = await open_link(self._target)
+                await self._turn(self._link)
+            except (WrongWorker, Refused, WireMismatch) as error:
+                await self._refused(str(error))
+            except (NoWorker, LinkError, WireError) as error:
+                await self._failed(error)
+            except Exception as error:
+                _LOG.exception("the feed failed")
+                await self._failed(Ended(f"the feed failed: {clean(str(error), 200) or type(error).__name__}"))
+
+    async def _turn(self, link: Link) -> None:
+        """One question and its answer."""
+        wanted = self._wanted
+        self._assembler.keep(wanted)
+        lacking = self._assembler.lacks(wanted)
+        since, asked = (None, lacking) if lacking else (self._assembler.mark, wanted)
+        answer = await self._ask(link, since, asked)
+        if answer is None:
+            return
+        step = await self._read(*answer, asked)
+        before = self._assembler.mark
+        self._assembler.take(step)
+        self._steps.append(step)
+        self._failures = 0
+        if self._assembler.lacks(wanted):
+            return  # another worker's answer to half of the question: not shown until the other half is there
+        for step in self._steps:
+            self._news.absorb(step)
+        self._steps.clear()
+        self._news.say(FeedState.LIVE, self._what_happened(before, step))
+        self._lost = False
+
+    async def _ask(self, link: Link, since: Mark | None, asked: frozenset[str]) -> tuple[bytes, str] | None:
+        """Waits for an answer, LOST meanwhile if it is long in coming; None if the question changed."""
+        self._interrupt.clear()
+        began = time.monotonic()
+        poll = asyncio.create_task(link.poll(since, asked, self._deck, self._look, self._hear))
+        changed = asyncio.create_task(self._interrupt.wait())
+        try:
+            while True:
+                left = max(began, self._heard) + self._silence - time.monotonic()
+                lost = self._news.state is FeedState.LOST
+                await asyncio.wait(
+                    {poll, changed}, timeout=None if lost else max(left, 0), return_when=asyncio.FIRST_COMPLETED
+                )
+                if poll.done():
+                    return poll.result()
+                if changed.done():
+                    return None
+                if not lost and time.monotonic() >= max(began, self._heard) + self._silence:
+                    self._news.say(FeedState.LOST, f"the worker has said nothing for {self._silence:.0f}s")
+        finally:
+            for task in (poll, changed):
+                task.cancel()
+            await asyncio.gather(poll, changed, return_exceptions=True)
+
+    def _hear(self) -> None:
+        self._heard = time.monotonic()
+
+    async def _read(self, body: bytes, encoding: str, asked: frozenset[str]) -> Step:
+        """Reads an answer, a large one in a thread: the deck's loop never waits for it."""
+
+        def read() -> Step:
+            return self._assembler.read(decompress(body, encoding), asked)
+
+        if encoding or len(body) > _LARGE:
+            return await asyncio.to_thread(read)
+        return read()
+
+    def _what_happened(self, before: Mark | None, step: Step) -> str:
+        target = self._target
+        note = target.note if target is not None else ""
+        if before is None or not before.epoch:
+            return note if self._news.state is not FeedState.LIVE else ""
+        if before.epoch != step.mark.epoch:
+            again = "started again" if target is not None and target.started else "another one answers"
+            return f"worker ended, {again}" + (f": {note}" if note else "")
+        return "worker answers again" if self._lost else ""
+
+    async def _refused(self, sentence: str) -> None:
+        self._news.say(FeedState.REFUSED, sentence)
+        self._lost = True
+        await self._let_go()
+        await self._pause(self._refused_pause)
+
+    async def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if isinstance(error, WireError) and not isinstance(error, WorkerLeaving):
+            self._assembler.forget()
+        if self._failures == 1 and type(error) is Ended and self._news.state is FeedState.LIVE:
+            return  # a connection breaks more often than a worker ends: one more try before anything is said
+        self._lost = True
+        self._news.say(FeedState.LOST, str(error))
+        if not isinstance(error, WireError) or isinstance(error, WorkerLeaving):
+            await self._let_go()
+        await self._pause(_PAUSES[min(self._failures, len(_PAUSES)) - 1])
+
+    async def _pause(self, seconds: float) -> None:
+        self._interrupt.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._interrupt.wait(), seconds)
+
+    async def _let_go(self) -> None:
+        """Closes the link and lets go of the target; quick, and silent about faults."""
+        link, self._link = self._link, None
+        target, self._target = self._target, None
+        if link is not None:
+            await _bounded(link.close())
+        if target is not None:
+            await _bounded(_closing(target))
+
+
+async def _closing(target: Target) -> None:
+    result = target.close()
+    if inspect.isawaitable(result):
+        await result
+
+
+async def _bounded(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await asyncio.wait_for(work, CLOSE_TIMEOUT)
+    except Exception as error:
+        _LOG.info("closing: %r", error)

@@ -1,0 +1,68 @@
+"""Errors: the one body that every refusal has, readable by the clients of each system that it stands in for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+Details = str | Sequence[Mapping[str, str]]
+
+
+def phrase(status: int) -> str:
+    """The status in words."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def error_body(status: int, error: str, details: Details = "", request_id: str = "") -> bytes:
+    """`error` is a sentence; `details` a text, or for each wrong parameter where (`path`) and what (`message`)."""
+    return msgspec.json.encode(
+        {
+            "error": error,
+            "details": details or error,
+            "code": status,
+            "status": status,
+            "detail": details or error,
+            "request_id": request_id,
+        }
+    )
+
+
+def error_response(
+    request: Request, status: int, error: str, details: Details = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """The body as an answer to `request`."""
+    body = error_body(status, error, details, request.scope.get("state", {}).get("request_id", ""))
+    return Response(body, status, headers=dict(headers or {}), media_type="application/json")
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """What routing and endpoints refuse: 404, 405 and the like."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return error_response(request, error.status_code, str(error.detail), headers=error.headers)
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """Wrong parameters: 422 under `/api/v1/`, 400 elsewhere."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    details = [
+        {"path": ".".join(map(str, fault.get("loc", ()))), "message": str(fault.get("msg", ""))}
+        for fault in error.errors()
+    ]
+    status = 422 if request.url.path.startswith("/api/v1/") else 400
+    return error_response(request, status, "the request is not valid", details)
+
+
+async def on_crash(request: Request, error: Exception) -> Response:
+    """A fault of ours: nothing of it is shown, it is in the log."""
+    return error_response(request, 500, phrase(500))

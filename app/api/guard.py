@@ -1,0 +1,152 @@
+"""Guard: what every request passes before an endpoint sees it. Plain ASGI; no body is read here."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import error_body
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a request's body; nothing that is posted here comes near."""
+SAFETY = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+async def refuse(scope: Scope, send: Send, status: int, error: str, *, close: bool = False) -> None:
+    """Answers with the error body from outside of any endpoint."""
+    body = error_body(status, error, request_id=scope["state"].get("request_id", ""))
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Envelope:
+    """Gives each request an id (the caller's, if it is a plain word) and each answer its headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFETY.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = request_id
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """413 for bodies over `BODY_LIMIT`, by what they announce and by what comes."""
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+        self._app = app
+        self._limit = limit
+        self._sentence = f"the body is larger than {limit} bytes"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isdecimal() or int(announced[:20]) > self._limit:
+            await refuse(scope, send, 413, self._sentence, close=True)
+            return
+        taken = 0
+
+        async def receive_some() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise HTTPException(413, self._sentence, {"connection": "close"})
+            return message
+
+        await self._app(scope, receive_some, send)
+
+
+class HostGuard:
+    """Answers only to names that are its own, so that no web page can reach it under a name of its making.
+
+    Own are localhost and the loopback addresses, the names it was told, and the address that a connection came in
+    on: an address typed as such cannot be made to point elsewhere. 421 for others; HTTP/1.1 without Host is a 400.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = frozenset({"localhost", "127.0.0.1", "::1"}.union(map(_name, allowed)) - {""})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hosts = Headers(scope=scope).getlist("host")
+        if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
+            await refuse(scope, send, 400, "exactly one Host is needed", close=True)
+        elif hosts and not self._own(hosts[0], scope):
+            await refuse(scope, send, 421, "this Host is not ours; add it to http.allowed_hosts if it is", close=True)
+        else:
+            await self._app(scope, receive, send)
+
+    def _own(self, host: str, scope: Scope) -> bool:
+        name = _name(host)
+        server = scope.get("server")
+        return name in self._allowed or (server is not None and name != "" and name == _address(server[0]))
+
+
+class Owner:
+    """Everything that comes through is the owner's: only for a socket that lets nobody else in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope.setdefault("state", {})["principal"] = "owner"
+        await self._app(scope, receive, send)
+
+
+def principal(scope: Scope) -> str:
+    """Who asks, as a guard has said: `owner`, or empty for nobody."""
+    state: dict[str, Any] = scope.get("state", {})
+    return str(state.get("principal", ""))
+
+
+def _name(host: str) -> str:
+    """The host of a Host header or an address of the configuration: lower case, without port and final dot."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        inside, bracket, rest = host[1:].partition("]")
+        return _address(inside) if bracket and re.fullmatch(r"(:\d{1,5})?", rest) else ""
+    if host.count(":") > 1:  # an IPv6 address as the configuration may write it
+        return _address(host)
+    name, colon, port = host.partition(":")
+    if colon and not port.isdecimal():
+        return ""
+    return _address(name.removesuffix("."))
+
+
+def _address(text: str) -> str:
+    """An address in its one spelling; other names as they are."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text

@@ -1,0 +1,59 @@
+"""Probes: liveness and readiness, from what the worker has at hand; no input or output of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.worker.board import Board, Check
+
+_OK = b'{"ok":true}'
+_NOT_OK = b'{"ok":false}'
+
+
+def probes(board: Board) -> APIRouter:
+    """`/health`, `/healthz`, `/livez` and `/readyz`; they need no token and answer HEAD."""
+    router = APIRouter()
+
+    async def live() -> Response:
+        alive = board.alive()
+        return Response(_OK if alive else _NOT_OK, 200 if alive else 503, media_type="application/json")
+
+    async def ready(
+        verbose: str | None = None, exclude: Annotated[list[str] | None, Query(max_length=20)] = None
+    ) -> Response:
+        excluded = {name for text in exclude or () for name in text.split(",") if name}
+        checks = board.checks()
+        failed = [check.name for check in checks if not check.ok and check.name not in excluded]
+        status = 503 if failed else 200
+        if verbose is not None and verbose.lower() not in ("0", "false"):
+            return Response(_verbose(checks, excluded), status, media_type="text/plain")
+        body = msgspec.json.encode({"ok": False, "failed": failed}) if failed else _OK
+        return Response(body, status, media_type="application/json")
+
+    for path in ("/health", "/healthz", "/livez"):
+        router.add_api_route(path, live, methods=["GET", "HEAD"])
+    router.add_api_route("/readyz", ready, methods=["GET", "HEAD"])
+    return router
+
+
+def _verbose(checks: Sequence[Check], excluded: set[str]) -> str:
+    """The lines of Kubernetes' `?verbose`."""
+    lines = []
+    for check in checks:
+        if check.name in excluded:
+            lines.append(f"[+]{check.name} excluded: ok")
+        elif check.ok:
+            lines.append(f"[+]{check.name} ok")
+        else:
+            lines.append(f"[-]{check.name} failed: {' '.join(check.reason.split())}")
+    unknown = sorted(excluded - {check.name for check in checks})
+    if unknown:
+        lines.append(f"warn: some health checks cannot be excluded: no matches for {', '.join(map(repr, unknown))}")
+    passed = all(check.ok or check.name in excluded for check in checks)
+    lines.append(f"readyz check {'passed' if passed else 'failed'}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,167 @@
+"""Link: one worker over HTTP, on its Unix socket or by URL. Tells the faults of the outside apart."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import ssl
+import sys
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, NoReturn
+
+from app.feed.target import Target
+from app.feed.wire import Mark, WireError
+from app.model.text import clean
+
+if TYPE_CHECKING:
+    import httpx
+
+READ_TIMEOUT = 15.0
+"""Seconds without a byte after which a connection is given up; a worker answers every 5 s."""
+CONNECT_TIMEOUT = 5.0
+_NOT_FOR_US = frozenset({400, 401, 403, 404, 405, 421, 422, 426})
+
+
+class LinkError(Exception):
+    """No answer; the text says why in one sentence."""
+
+
+class Ended(LinkError):
+    """Nobody is there, or the connection broke: asking again soon, elsewhere perhaps, may help."""
+
+
+class Silent(LinkError):
+    """Connected, and no byte came."""
+
+
+class Refused(LinkError):
+    """An answer, but not to us: asking again soon does not help."""
+
+
+class Link:
+    """Made by `open_link`. Requests end with the answer's bytes or a LinkError."""
+
+    def __init__(self, target: Target, client: httpx.AsyncClient) -> None:
+        self._target = target
+        self._client = client
+
+    async def poll(
+        self,
+        since: Mark | None,
+        sections: Collection[str],
+        deck: str,
+        look: Collection[str],
+        heard: Callable[[], None],
+    ) -> tuple[bytes, str]:
+        """Asks for news and waits for them: the raw body and its encoding. `heard` is called as bytes come in."""
+        parameters: dict[str, str | list[str]] = {"sections": ",".join(sorted(sections)), "deck": deck}
+        if since is not None:
+            parameters["since"] = str(since)
+        if look:
+            parameters["look"] = sorted(look)
+        import httpx
+
+        try:
+            async with self._client.stream("GET", "/api/v1/feed", params=parameters) as response:
+                heard()
+                pieces = []
+                async for piece in response.aiter_raw():
+                    heard()
+                    pieces.append(piece)
+                body = b"".join(pieces)
+                if response.status_code != 200:
+                    self._status(response.status_code, body)
+                return body, response.headers.get("content-encoding", "").strip().lower()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._fault(error)
+
+    async def refresh(self) -> None:
+        """Asks the worker to collect now."""
+        import httpx
+
+        try:
+            response = await self._client.post("/api/v1/refresh", timeout=CONNECT_TIMEOUT)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._fault(error)
+        if response.status_code >= 300:
+            self._status(response.status_code, response.content)
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._client.aclose()
+
+    def _status(self, status: int, body: bytes) -> NoReturn:
+        said = clean(body[:300]).strip()
+        if status in _NOT_FOR_US:
+            reason = {401: "wants a token", 403: "does not let us in", 404: "has no feed for decks"}.get(status)
+            raise Refused(f"the worker at {self._target.place} {reason or f'refuses our question ({status}): {said}'}")
+        raise Ended(f"the worker at {self._target.place} answers {status}")
+
+    def _fault(self, error: Exception) -> NoReturn:
+        import httpx
+
+        place = self._target.place
+        causes = _causes(error)
+        if any(isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM) for cause in causes):
+            raise Refused(f"the worker's socket {place} belongs to another user") from error
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+            raise Refused(f"the certificate of {place} is not trusted: {clean(str(error), 200)}") from error
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+            raise Refused(f"{clean(place, 200)} is not an address of a worker") from error
+        if isinstance(error, httpx.TimeoutException):
+            raise Silent(f"the worker at {place} does not answer") from error
+        if isinstance(error, httpx.ConnectError):
+            raise Ended(f"no worker answers at {place}") from error
+        raise Ended("the worker ended") from error
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and error not in chain and len(chain) < 10:
+        chain.append(error)
+        if isinstance(error, BaseExceptionGroup):
+            chain.extend(error.exceptions)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+async def open_link(target: Target) -> Link:
+    """Makes a link; nothing is connected yet. httpx is imported here, in a thread: it takes longer than a frame."""
+    return await asyncio.to_thread(_open, target)
+
+
+def _open(target: Target) -> Link:
+    import httpx
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll says nothing
+    timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT)
+    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=25.0)
+    headers = {"user-agent": "watchdeck", "accept": "application/x-ndjson"}
+    if target.url:
+        headers["accept-encoding"] = "zstd"
+        transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        base = target.url
+    else:
+        headers["accept-encoding"] = "identity"
+        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # spares reading the store of certificates
+        transport = httpx.AsyncHTTPTransport(uds=target.socket_path, limits=limits, verify=unused, trust_env=False)
+        base = "http://worker"
+    client = httpx.AsyncClient(transport=transport, base_url=base, headers=headers, timeout=timeout, trust_env=False)
+    return Link(target, client)
+
+
+def decompress(body: bytes, encoding: str) -> bytes:
+    """The body behind its Content-Encoding; WireError if it is not what that says."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "zstd":
+        raise WireError(f"the worker's answer cannot be read: encoded as {clean(encoding, 20)}")
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    try:
+        return zstd.decompress(body)
+    except zstd.ZstdError as error:
+        raise WireError("the worker's answer cannot be read: broken zstd") from error
