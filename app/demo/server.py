@@ -104,7 +104,7 @@ class EmbeddedServer:
             start_new_session=True,  # Ctrl+C is for the deck
         )
         try:
-            answer = _first_line(self._guardian, guardian.START_WITHIN + 5.0)
+            answer = first_line(self._guardian, guardian.START_WITHIN + 5.0, "nats-server")
             if "error" in answer:
                 raise DemoError(f"The demo's nats-server does not start: {answer['error']}")
             self.url, self.root, self.pid = str(answer["url"]), Path(str(answer["root"])), int(str(answer["pid"]))
@@ -143,8 +143,8 @@ class EmbeddedServer:
         self.stop()
 
 
-def _first_line(process: subprocess.Popen[bytes], within: float) -> dict[str, object]:
-    """The JSON line that a child says first; DemoError when it says none in time."""
+def first_line(process: subprocess.Popen[bytes], within: float, who: str) -> dict[str, object]:
+    """The JSON line that a child says first; DemoError, which names the child as `who`, when it says none in time."""
     assert process.stdout is not None  # noqa: S101  asked for by our own call
     ready, _, _ = select.select([process.stdout], [], [], within)
     line = process.stdout.readline() if ready else b""
@@ -153,5 +153,6 @@ def _first_line(process: subprocess.Popen[bytes], within: float) -> dict[str, ob
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise DemoError(f"The demo's nats-server did not come up within {within:.0f} s.")
+        how = f"did not come up within {within:.0f} s" if not ready else "ended at once"
+        raise DemoError(f"The demo's {who} {how}.")
     return answer

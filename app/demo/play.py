@@ -1,0 +1,251 @@
+"""The simulation as a whole: one connection, a fleet on it, its jobs, the shop beside it, and a scenario."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from app.demo.beats import Registry
+from app.demo.fleet import Host, components, hosts, with_durables
+from app.demo.jobs import Desk, handle
+from app.demo.layout import Config, Layout, agent_consumers, durable, streams
+from app.demo.link import FAILURES, ApiError, Link
+from app.demo.pulls import Client
+from app.demo.scenario import Act, Cast, Step, plan
+from app.demo.server import DemoError
+from app.demo.shop import Shop
+from app.demo.stamps import now_ns
+from app.demo.traffic import KNOWN_FOR, Traffic
+from app.settings import NatsSettings
+
+CARE_EVERY = 2.0
+OLD_JOBS = 9_950
+"""What the jobs stream holds at the start: it reaches its 10,000 within a minute and drops old ones from then on."""
+AT_ONCE = 40
+"""API requests that are under way at the same time while all is prepared."""
+
+
+class Simulation:
+    """A fleet and its surroundings. `open`, then `run` until told to stop, then perhaps `farewell`, then `close`.
+
+    Everything that can be drawn is drawn from the seed; only time stamps come from the clock. `direct_only` sends jobs
+    to hosts of this simulation alone, never to a label or to all: for a NATS where real agents may listen.
+    """
+
+    def __init__(
+        self,
+        settings: NatsSettings,
+        *,
+        namespace: str = "osapi",
+        agents: int = 10,
+        rate: float = 2.0,
+        scenario: str = "calm",
+        seed: int = 7,
+        speed: float = 1.0,
+        direct_only: bool = False,
+    ) -> None:
+        self.layout = Layout(namespace)
+        self.link = Link(settings)
+        self.hosts = hosts(agents, seed)
+        self.workers = with_durables(self.hosts)
+        self._rate = rate
+        self._registry = Registry(self.link, self.layout, self.hosts, components(seed))
+        self._rng = random.Random(f"{seed}:traffic")  # noqa: S311  a simulation
+        self._desk = Desk(self.link, self.layout, self._rng)
+        self._traffic = Traffic(self.link, self.layout, self._desk, self.workers, rate, direct_only=direct_only)
+        self._traffic.reachable = self._reachable
+        self._shop = Shop(self.link, random.Random(f"{seed}:shop"))  # noqa: S311  a simulation
+        self._clients: dict[str, Client] = {}
+        self._died: dict[str, float] = {}
+        self._audit_client: Client | None = None
+        cast = Cast([host.hostname for host in self.workers], [host.labels["group"] for host in self.workers])
+        self.steps: tuple[Step, ...] = plan(scenario, cast, seed, speed)
+
+    # beginning and end
+
+    async def open(self) -> None:
+        """Connects, makes the layout, registers the whole fleet and lets its clients in. DemoError if NATS refuses."""
+        if not self.link.nc.is_connected:
+            await self.link.open("watchdeck-simulation")
+        try:
+            await self._prepare()
+            await self._first_words()
+            await self._clients_in()
+            await self._shop.open()
+        except ApiError as error:
+            raise DemoError(f"JetStream refuses the simulated fleet: {error}.") from error
+        except FAILURES as error:
+            raise DemoError(f"NATS does not answer the simulated fleet: {error or type(error).__name__}.") from error
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plays until `stop` is set. Lost connections are waited for."""
+        loops = (
+            self._registry.beats,
+            self._registry.facts,
+            self._care,
+            self._traffic.run,
+            self._shop.trade,
+            self._play,
+        )
+        tasks = asyncio.gather(*(self._for_ever(loop) for loop in loops))
+        ended = asyncio.create_task(stop.wait())
+        try:
+            either: list[asyncio.Future[Any]] = [tasks, ended]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if tasks.done():
+                tasks.result()  # raises what broke
+        finally:
+            for task in (tasks, ended):
+                task.cancel()
+            await asyncio.gather(tasks, ended, return_exceptions=True)
+
+    async def farewell(self) -> None:
+        """Says goodbye as agents that are stopped do: the registry keys are deleted, nothing else is."""
+        for client in self._all_clients():
+            await client.leave()
+        await self._registry.farewell()
+
+    async def close(self) -> None:
+        for client in self._all_clients():
+            await client.leave()
+        await self.link.close()
+
+    async def _for_ever(self, loop: Callable[[], Awaitable[None]]) -> None:
+        """Begins a loop again when the broker was away."""
+        while True:
+            try:
+                await loop()
+                return
+            except (*FAILURES, ApiError):
+                await asyncio.sleep(1.0)
+
+    # preparing
+
+    async def _prepare(self) -> None:
+        """Creates what is missing, and nothing twice: after a reconnect to an empty server all is made anew."""
+        for config in streams(self.layout, self._rate):
+            await self.link.ensure_stream(config)
+        wanted = [
+            (self.layout.jobs, config)
+            for host in self.workers
+            for config in agent_consumers(self.layout, host.machine_id, host.labels)
+        ]
+        wanted.append((self.layout.audit, durable("export", max_ack_pending=100)))
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def make(stream: str, config: Config) -> None:
+            async with turn:
+                await self.link.ensure_consumer(stream, config)
+
+        await asyncio.gather(*(make(stream, config) for stream, config in wanted))
+        await self._shop.prepare()
+
+    async def _first_words(self) -> None:
+        """Every registration and the facts, once; the jobs of a host long gone; files to deploy."""
+        if (await self.link.messages(self.layout.jobs))[0] == 0:
+            subject = self.layout.host_subject("query", f"{self._rng.getrandbits(128):032x}")
+            for number in range(OLD_JOBS):
+                await self.link.publish(subject, f"{number:08x}-0000-4000-8000-{number:012x}".encode())
+        await self._object_store()
+        await self._registry.begin()
+
+    async def _object_store(self) -> None:
+        """A few files that jobs deploy, unless there are some."""
+        if (await self.link.messages(f"OBJ_{self.layout.file_objects}"))[0]:
+            return
+        js = self.link.nc.jetstream(prefix=self.link.prefix)
+        store = await js.object_store(self.layout.file_objects)
+        for name, size in (("nginx.conf", 4_096), ("motd", 512), ("agent.tar.gz", 262_144)):
+            await store.put(name, self._rng.randbytes(size))
+
+    async def _clients_in(self) -> None:
+        for host in self.workers:
+            client = Client(self.link, functools.partial(self._work, host), _split(self._rng))
+            for config in agent_consumers(self.layout, host.machine_id, host.labels):
+                client.add(self.layout.jobs, config["name"])
+            self._clients[host.hostname] = client
+            await client.join()
+        self._audit_client = Client(self.link, _export, _split(self._rng))
+        self._audit_client.add(self.layout.audit, "export", 10)
+        await self._audit_client.join()
+
+    async def _work(self, host: Host, consumer: str, message: Msg) -> bool:
+        return await handle(self._desk, host, message.data.decode(errors="replace"), message.metadata.num_delivered)
+
+    def _all_clients(self) -> list[Client]:
+        audit = [self._audit_client] if self._audit_client else []
+        return [*self._clients.values(), *self._shop.clients.values(), *audit]
+
+    # loops
+
+    async def _care(self) -> None:
+        """Sees to lost pulls, and after a reconnect to everything that may be lost."""
+        while True:
+            await asyncio.sleep(CARE_EVERY)
+            if self.link.reconnected.is_set():
+                await self._prepare()
+                for client in self._all_clients():
+                    await client.pull_again()
+                self.link.reconnected.clear()
+            for client in self._all_clients():
+                await client.look_after()
+
+    # the scenario
+
+    async def _play(self) -> None:
+        """Each step at its time; steps that take a while go on beside the others."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as under_way:
+            for step in self.steps:
+                await asyncio.sleep(max(0.0, began + step.at - loop.time()))
+                under_way.create_task(self._for_ever(functools.partial(self._do, step)))
+
+    async def _do(self, step: Step) -> None:
+        if step.act in (Act.AGENT_DIES, Act.AGENT_RETURNS, Act.STRAIN, Act.RELIEF):
+            await self._do_to_host(step, next(host for host in self.hosts if host.hostname == step.who))
+        elif step.act is Act.CLIENT_HANGS:
+            await self._shop.hang(step.who)
+        elif step.act is Act.CLIENT_LEAVES:
+            await self._shop.dismiss(step.who)
+        elif step.act is Act.CLIENT_RETURNS:
+            await self._shop.readmit(step.who)
+        elif step.act is Act.FILL:
+            await self._shop.fill(step.level, step.within)
+        elif step.act is Act.EMPTY:
+            await self._shop.empty()
+
+    async def _do_to_host(self, step: Step, host: Host) -> None:
+        if step.act is Act.STRAIN:
+            host.strain["memory"] = step.level
+        elif step.act is Act.RELIEF:
+            host.strain.clear()
+        elif step.act is Act.AGENT_DIES:
+            await self._traffic.last_jobs(host)
+            await asyncio.sleep(0.5)  # they arrive and are begun
+            host.alive = False
+            self._died[host.hostname] = asyncio.get_running_loop().time()
+            await self._clients[host.hostname].leave()
+        else:
+            host.restart(now_ns())
+            await self._registry.register(host)
+            await self._clients[host.hostname].join()
+
+    def _reachable(self, host: Host) -> bool:
+        if host.alive:
+            return True
+        return asyncio.get_running_loop().time() - self._died.get(host.hostname, 0.0) < KNOWN_FOR
+
+
+def _split(rng: random.Random) -> random.Random:
+    return random.Random(rng.getrandbits(64))  # noqa: S311  a simulation
+
+
+async def _export(consumer: str, message: Msg) -> bool:
+    await asyncio.sleep(0.002)
+    return True
