@@ -1,1 +1,384 @@
-"""Streams, consumers and the account, by raw JetStream API requests."""
+"""Streams, consumers and the account, by raw JetStream API requests inside a request budget."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import ceil
+
+import msgspec
+
+from app.model.broker import Account, Consumer, LinkState, Stream
+from app.model.snapshot import SourceState, SourceStatus
+from app.model.text import clean
+from app.sources import jsapi, shapes
+from app.sources.connection import NatsLink
+from app.sources.errors import ApiError, LinkDown, NoResponders, NotPermitted, RequestTimeout, SourceError
+from app.sources.jsapi import JetStreamApi
+from app.sources.lookups import Lookups
+from app.sources.pace import Pace
+from app.sources.rotation import Turn, plan
+from app.sources.tables import StreamEntry, Tables, decode_page
+from app.sources.wire import AccountInfo, Page, UserInfoReply
+
+IN_FLIGHT = 8
+_PAGE = 256
+"""Rows of one page of a list (nats-server)."""
+_AGAIN = 60.0
+"""Seconds until a refused request is tried again: each try is a line in the server's log."""
+_CONSUMER_PHASE = 8.0
+"""Seconds after which the consumer lists of one collection are left for the next."""
+_DENIED_SHOWN = 8
+_TOTAL_EVERY = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BrokerFacts:
+    """What one collection knows. Rows that did not change are the same objects as in the facts before.
+
+    `states` are those of `account`, `streams` and `consumers`; `interval` is in seconds and in force now.
+    """
+
+    account: Account | None = None
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+    consumers: Mapping[str, Consumer] = field(default_factory=dict)
+    states: tuple[SourceState, ...] = ()
+    interval: float = 1.0
+
+
+class JetStreamSource:
+    """Collects the broker's facts. Never raises; keeps the last facts while the broker does not answer."""
+
+    def __init__(
+        self,
+        link: NatsLink,
+        *,
+        interval: float | None = None,
+        max_requests: int | None = None,
+        domain: str = "",
+        api_prefix: str = "",
+    ) -> None:
+        self._link = link
+        self._api = JetStreamApi(link, domain=domain, api_prefix=api_prefix)
+        self._pace = Pace(interval, max_requests)
+        self._tables = Tables()
+        self._lookups = Lookups(self._api)
+        self._flight = asyncio.Semaphore(IN_FLIGHT)
+        self._account: Account | None = None
+        self._account_at = 0.0
+        self._account_name = ""
+        self._states = {name: SourceState(name) for name in ("account", "streams", "consumers")}
+        self._denied_until: dict[str, float] = {}
+        self._generation = 0
+        self._turn = 0
+        self._calls = 0
+        self._sweep = 1
+        self._known = False  # streams were listed at least once in this process
+        self.facts = BrokerFacts(states=tuple(self._states.values()))
+
+    async def collect(self, now: datetime, looking_at: frozenset[str] = frozenset()) -> BrokerFacts:
+        """One collection. `now` is our clock; `looking_at` are the refs on a screen, which come first."""
+        began = time.monotonic()
+        try:
+            if self._link.up:
+                await self._collect(now, looking_at)
+            else:
+                self._no_link()
+        except LinkDown:
+            self._no_link()
+        except Exception:
+            _log.exception("the broker's facts could not be collected")
+            self._failed(("account", "streams", "consumers"), "internal error, see the log")
+        self._pace.took(time.monotonic() - began)
+        self.facts = self._assemble()
+        return self.facts
+
+    async def _collect(self, now: datetime, looking_at: frozenset[str]) -> None:
+        if self._generation != self._link.generation:
+            self._generation = self._link.generation
+            self._denied_until.clear()
+            self._account_name = ""
+            self._lookups.forget()
+            for entry in self._tables.streams.values():
+                entry.denied_until = 0.0
+        self._turn += 1
+        self._pace.clustered(self._is_clustered())
+        others = self._link.api_calls - self._calls
+        budget = max(1, self._pace.budget() - others)
+        before = self._link.api_calls
+        account = asyncio.ensure_future(self._collect_account(now))
+        try:
+            listed = await self._collect_streams(now)
+        finally:
+            enabled = await account
+        if enabled and listed:
+            budget -= self._link.api_calls - before
+            await self._collect_consumers(now, looking_at, max(1, budget))
+            await self._lookups.fill(self._tables.streams, looking_at, self._flight)
+        self._calls = self._link.api_calls
+
+    def _is_clustered(self) -> bool:
+        if self._link.server is not None and self._link.server.cluster:
+            return True
+        return any(entry.record.cluster is not None for entry in self._tables.streams.values())
+
+    # --- the account
+
+    async def _collect_account(self, now: datetime) -> bool:
+        """False: there is no JetStream for this account, and all three states say so."""
+        if not self._may("account"):
+            return True
+        try:
+            if not self._account_name:
+                self._account_name = await self._name()
+            info = await self._api.call("INFO", AccountInfo)
+        except ApiError as error:
+            if error.number in jsapi.NOT_ENABLED:
+                self._not_enabled(error.number)
+                return False
+            self._failed(("account",), str(error))
+            return True
+        except NoResponders:
+            return not self._nobody()
+        except NotPermitted:
+            self._denied("account", (self._api.spelling("INFO"),))
+            return True
+        except RequestTimeout:
+            self._failed(("account",), self._silence())
+            return True
+        except LinkDown:
+            raise
+        except SourceError as error:
+            self._failed(("account",), str(error))
+            return True
+        self._keep_account(shapes.account(info, self._account_name))
+        self._good("account", now)
+        return True
+
+    def _keep_account(self, account: Account) -> None:
+        """Takes the new record where it differs. The API's total, which our own requests move, is no news for 10 s."""
+        before = self._account
+        clock = time.monotonic()
+        same = before is not None and replace(before, api_total=account.api_total) == account
+        if not same or (account != before and clock - self._account_at >= _TOTAL_EVERY):
+            self._account = account
+            self._account_at = clock
+
+    async def _name(self) -> str:
+        """The account's name: servers tell it to their users; where that is not permitted, our JWT's."""
+        try:
+            answer = await self._link.request("$SYS.REQ.USER.INFO", timeout=2.0)
+            data = msgspec.json.decode(answer, type=UserInfoReply).data
+        except LinkDown:
+            raise
+        except (SourceError, msgspec.MsgspecError):
+            data = None
+        name = (data.account_name or data.account) if data else ""
+        return clean(name or self._link.account, 100)
+
+    def _not_enabled(self, number: int) -> None:
+        name = f"account {self._account_name}" if self._account_name else "this account"
+        self._known = False
+        self._absent(f"Connected to {name}, but JetStream is not enabled for it ({number}).")
+
+    def _nobody(self) -> bool:
+        """Nobody answers the API. True where that means that there is no JetStream here."""
+        if self._known:
+            self._failed(("account", "streams", "consumers"), self._silence())
+            return False
+        server = self._link.server
+        where = server.name if server and server.name else "the server"
+        self._absent(f"Connected to {where}, but nobody answers the JetStream API there.{self._hint()}")
+        return True
+
+    def _silence(self) -> str:
+        return f"JetStream does not answer.{self._hint()}"
+
+    def _hint(self) -> str:
+        domain = self._link.server.domain if self._link.server else ""
+        if domain and domain != self._api.domain:
+            return f' On a leaf node? Try --domain {domain} (servers report domain "{domain}").'
+        return ""
+
+    # --- streams
+
+    async def _collect_streams(self, now: datetime) -> bool:
+        if not self._may("streams"):
+            return False
+        try:
+            pages = await self._pages("STREAM.LIST", clock=True)
+        except NotPermitted:
+            self._denied("streams", (self._api.spelling("STREAM.LIST"),))
+            return False
+        except LinkDown:
+            raise
+        except RequestTimeout:
+            self._failed(("streams", "consumers"), self._silence())
+            return False
+        except ApiError as error:
+            if error.number in jsapi.NOT_ENABLED:
+                self._not_enabled(error.number)
+            else:
+                self._failed(("streams", "consumers"), str(error))
+            return False
+        except NoResponders:
+            self._nobody()
+            return False
+        except SourceError as error:
+            self._failed(("streams", "consumers"), str(error))
+            return False
+        self._tables.take_streams(pages)
+        self._known = True
+        silent = sum(len(page.missing or ()) + len(page.offline or ()) for page in pages)
+        if silent:
+            self._partial("streams", now, f"{silent} of {len(self._tables.streams)} did not answer")
+        else:
+            self._good("streams", now)
+        return True
+
+    async def _pages(self, name: str, *, clock: bool = False) -> Sequence[Page]:
+        """All pages of a list. Raises what a request raises."""
+        pages: list[Page] = []
+        while True:
+            rows = sum(len(page.streams or ()) + len(page.consumers or ()) for page in pages)
+            sent = self._link.now()
+            self._link.api_calls += 1
+            body = msgspec.json.encode({"offset": rows}) if rows else b""
+            answer = await self._link.request(self._api.subject(name), body, jsapi.LIST_TIMEOUT)
+            received = self._link.now()
+            try:
+                page = decode_page(answer)
+            except msgspec.MsgspecError as error:
+                raise SourceError(f"answer not understood: {clean(str(error), 200)}") from error
+            if page.error is not None:
+                raise ApiError(page.error.code, page.error.err_code, clean(page.error.description, 200))
+            if clock and page.streams and page.streams[-1].ts is not None:
+                self._link.saw_clock(page.streams[-1].ts, sent, received)
+            pages.append(page)
+            got = len(page.streams or ()) + len(page.consumers or ())
+            if not got or rows + got >= page.total:
+                return pages
+
+    # --- consumers
+
+    async def _collect_consumers(self, now: datetime, looking_at: frozenset[str], budget: int) -> None:
+        clock = time.monotonic()
+        streams = self._tables.streams
+        asked = [entry for entry in streams.values() if entry.record.consumers and entry.denied_until <= clock]
+        chosen = plan([_turn(entry, looking_at) for entry in asked], budget)
+        self._sweep = chosen.sweep
+        troubles: list[str] = []
+
+        async def ask(entry: StreamEntry) -> None:
+            async with self._flight:
+                trouble = await self._list(entry)
+            if trouble:
+                troubles.append(trouble)
+
+        try:
+            async with asyncio.timeout(_CONSUMER_PHASE):
+                await asyncio.gather(*(ask(streams[name]) for name in chosen.names))
+        except TimeoutError:
+            troubles.append("lists take too long")
+        self._judge_consumers(now, asked, troubles)
+
+    async def _list(self, entry: StreamEntry) -> str:
+        """Lists one stream's consumers; what went wrong, or nothing."""
+        try:
+            pages = await self._pages(f"CONSUMER.LIST.{entry.name}")
+        except NotPermitted:
+            entry.denied_until = time.monotonic() + _AGAIN
+            return ""
+        except LinkDown:
+            raise
+        except ApiError as error:
+            # A stream that went between two requests is no trouble.
+            return "" if error.number == jsapi.NO_STREAM else str(error)
+        except SourceError as error:
+            return f"{entry.record.name}: {error}"
+        self._tables.take_consumers(entry, pages)
+        entry.asked = self._turn
+        silent = sum(len(page.missing or ()) + len(page.offline or ()) for page in pages)
+        return f"{silent} of {entry.record.name} did not answer" if silent else ""
+
+    def _judge_consumers(self, now: datetime, asked: Sequence[StreamEntry], troubles: Sequence[str]) -> None:
+        holders = [entry for entry in self._tables.streams.values() if entry.record.consumers]
+        refused = [entry for entry in holders if entry.denied_until > time.monotonic()]
+        unseen = sum(1 for entry in asked if entry.asked < 0 and entry.denied_until <= 0)
+        if refused and len(refused) == len(holders):
+            self._denied("consumers", (self._api.spelling("CONSUMER.LIST.>"),), wait=False)
+        elif refused:
+            names = [self._api.spelling(f"CONSUMER.LIST.{entry.name}") for entry in refused[:_DENIED_SHOWN]]
+            self._partial("consumers", now, f"{len(refused)} streams not permitted", tuple(names))
+        elif troubles and all(entry.asked != self._turn for entry in asked):
+            self._failed(("consumers",), troubles[0])
+        elif troubles:
+            self._partial("consumers", now, troubles[0])
+        elif unseen:
+            self._partial("consumers", now, f"first look: {unseen} of {len(holders)} streams still to come")
+        else:
+            self._good("consumers", now)
+
+    # --- states
+
+    def _may(self, name: str) -> bool:
+        return self._denied_until.get(name, 0.0) <= time.monotonic()
+
+    def _set(self, name: str, **changes: object) -> None:
+        self._states[name] = replace(self._states[name], **changes)  # type: ignore[arg-type]
+
+    def _good(self, name: str, now: datetime) -> None:
+        self._set(name, status=SourceStatus.OK, good_at=now, error="", denied=())
+
+    def _partial(self, name: str, now: datetime, error: str, denied: tuple[str, ...] = ()) -> None:
+        self._set(name, status=SourceStatus.PARTIAL, good_at=now, error=clean(error, 300), denied=denied)
+
+    def _failed(self, names: Sequence[str], error: str) -> None:
+        for name in names:
+            self._set(name, status=SourceStatus.FAILED, error=clean(error, 300), denied=())
+
+    def _denied(self, name: str, denied: tuple[str, ...], *, wait: bool = True) -> None:
+        if wait:
+            self._denied_until[name] = time.monotonic() + _AGAIN
+        self._set(name, status=SourceStatus.DENIED, error=f"not permitted: {', '.join(denied)}", denied=denied)
+
+    def _absent(self, sentence: str) -> None:
+        """There is no JetStream: nothing that was known of it is there."""
+        self._tables.clear()
+        self._account = None
+        for name in self._states:
+            self._set(name, status=SourceStatus.ABSENT, error=clean(sentence, 300), denied=())
+
+    def _no_link(self) -> None:
+        connection = self._link.connection
+        if connection.state is LinkState.CONNECTING:
+            return
+        self._failed(tuple(self._states), connection.error or "not connected")
+
+    def _assemble(self) -> BrokerFacts:
+        interval = self._pace.interval
+        self._set("account", interval=interval)
+        self._set("streams", interval=interval)
+        self._set("consumers", interval=interval * self._sweep)
+        if self._lookups.denied and not self._states["consumers"].denied:
+            self._set("consumers", denied=self._lookups.denied)
+        return BrokerFacts(
+            self._account,
+            self._tables.stream_records(),
+            self._tables.consumer_records(),
+            tuple(self._states.values()),
+            interval,
+        )
+
+
+def _turn(entry: StreamEntry, looking_at: frozenset[str]) -> Turn:
+    prefix = f"consumer:{entry.record.name}/"
+    on_screen = f"stream:{entry.record.name}" in looking_at or any(ref.startswith(prefix) for ref in looking_at)
+    pages = max(1, ceil(entry.record.consumers / _PAGE))
+    return Turn(entry.name, pages, entry.asked, entry.busy, on_screen)
