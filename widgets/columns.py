@@ -98,7 +98,7 @@ def fit_columns(
     if wide or skip:
         chosen = _window(columns, widths, width, name, wide=wide, skip=skip)
     else:
-        chosen = _by_priority(columns, widths, width)
+        chosen = _by_priority(columns, widths, width, name)
     kept = _drop(chosen, columns, widths, width, name)
     return tuple(Slot(i, columns[i], cells) for i, cells in _share(kept, columns, widths, width).items())
 
@@ -113,11 +113,11 @@ def _total(chosen: Collection[int], widths: Mapping[int, int]) -> int:
     return sum(widths[i] for i in chosen) + GAP * max(0, len(chosen) - 1)
 
 
-def _by_priority(columns: Sequence[Column], widths: Mapping[int, int], width: int) -> list[int]:
+def _by_priority(columns: Sequence[Column], widths: Mapping[int, int], width: int, name: int) -> list[int]:
     # The first column that does not fit ends it: so a wider window never loses a column that a narrower one has.
-    chosen = [i for i, column in enumerate(columns) if column.priority <= 1]
+    chosen = [i for i, column in enumerate(columns) if column.priority <= 1 or i in (0, name)]
     for i in sorted(range(len(columns)), key=lambda i: columns[i].priority):
-        if not 1 < columns[i].priority < 5:
+        if i in chosen or columns[i].priority >= 5:
             continue
         if _total([*chosen, i], widths) > width:
             break

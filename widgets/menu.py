@@ -85,7 +85,7 @@ class Menu(LineView):
 
         A letter that several items begin with picks none: it moves the cursor to the next of them.
         """
-        if character.isdigit():
+        if character.isdecimal():
             places = [i for i, item in enumerate(self._items) if item.enabled]
             number = int(character) - 1
             return self._items[places[number]].key if 0 <= number < min(9, len(places)) else None

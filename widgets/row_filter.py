@@ -95,7 +95,7 @@ def _regex(term: str) -> _Test:
     if len(pattern) > _LONGEST_PATTERN:
         raise FilterError(f"a pattern may have {_LONGEST_PATTERN} characters")
     try:
-        search = re.compile(pattern, re.IGNORECASE).search
+        search = re.compile(pattern, re.IGNORECASE | re.MULTILINE).search
     except (re.error, RecursionError, OverflowError) as error:
         reason = error.msg if isinstance(error, re.error) else "too large"
         raise FilterError(f"/{pattern}/ is not a pattern: {reason}") from None

@@ -89,22 +89,17 @@ class RowOrder:
 
     def update(self, changed: Iterable[Row], gone: Iterable[str] = (), *, held: bool = False) -> bool:
         """Changed and new rows, and keys of rows that are gone. Tells whether any place changed."""
-        moved = False
-        left: set[str] = set()
+        fresh = {row.key: row for row in changed}
+        left = {key for key in gone if key not in fresh and self._forget(key)}
         came: list[str] = []
-        for key in gone:
-            if (row := self.rows.pop(key, None)) is not None:
-                del self._sort_keys[key]
-                if self._count(row, -1):
-                    left.add(key)
-        for row in changed:
-            key = row.key
+        moved = False
+        for key, row in fresh.items():
             old = self.rows.get(key)
             if old is row or old == row:
                 continue
             self.rows[key] = row
-            was_shown = old is not None and self._count(old, -1)
-            if self._count(row, 1):
+            was_shown = old is not None and self._uncount(old)
+            if self._count(row):
                 if not was_shown:
                     came.append(key)
             elif was_shown:
@@ -118,36 +113,33 @@ class RowOrder:
     def settle(self) -> None:
         """Every row that passes, in its own place."""
         self.hidden = self.filtered = 0
-        self.keys = [key for key, row in self.rows.items() if self._count(row, 1)]
+        self.keys = [key for key, row in self.rows.items() if self._count(row)]
         self.keys.sort(key=self._sort_keys.__getitem__)
         self._places = None
 
     def _place_anew(self, left: set[str], came: list[str], *, moved: bool, held: bool) -> bool:
-        if left or came:
-            # A row that left and came back within one update keeps nothing of its old place.
-            out = left.union(came)
-            self.keys = [key for key in self.keys if key not in out]
-            came = list(dict.fromkeys(key for key in came if key not in left or self._shows(self.rows.get(key))))
+        if left:
+            self.keys = [key for key in self.keys if key not in left]
+        if came:
             self.keys += sorted(came, key=self._sort_keys.__getitem__)
-            self._places = None
-        if held or not (moved or came):
-            return bool(left or came)
-        before = list(self.keys)
-        self.keys.sort(key=self._sort_keys.__getitem__)
-        if moved_any := before != self.keys:
-            self._places = None
-        return moved_any or bool(left or came)
+        before = None if left or came else list(self.keys)
+        if not held and (moved or came):
+            self.keys.sort(key=self._sort_keys.__getitem__)
+        if before == self.keys:
+            return False
+        self._places = None
+        return True
 
-    def _shows(self, row: Row | None) -> bool:
-        return (
-            row is not None
-            and (self.show_hidden or not row.hidden)
-            and (row.fault or not self.faults_only)
-            and (self.match is None or self.match(row))
-        )
+    def _forget(self, key: str) -> bool:
+        """Drops a row, and tells whether it was shown."""
+        row = self.rows.pop(key, None)
+        if row is None:
+            return False
+        del self._sort_keys[key]
+        return self._uncount(row)
 
-    def _count(self, row: Row, step: int) -> bool:
-        """Counts a row in or out where it is not shown, and tells whether it is."""
+    def _count(self, row: Row, step: int = 1) -> bool:
+        """Tells whether a row is shown, and counts it among the reasons where it is not."""
         if row.hidden and not self.show_hidden:
             self.hidden += step
             return False
@@ -156,16 +148,22 @@ class RowOrder:
             return False
         return True
 
+    def _uncount(self, row: Row) -> bool:
+        """Tells whether a row was shown so far, and counts it out where it was not."""
+        return self.place(row.key) is not None or self._count(row, -1)
+
     def _sort_key(self, row: Row) -> _Key:
         sorting = self._sorting
-        name = row.cells[name_index(self._columns)]
+        name_at = name_index(self._columns)
+        name = row.cells[name_at]
         name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
         rank = -row.rank if sorting.health else 0
         index = next((i for i, column in enumerate(self._columns) if column.id == sorting.column), None)
         if index is None:
             return (row.last, rank, name_key, row.key)
         down = (self._columns[index].align is Align.RIGHT) != sorting.reverse
-        return (row.last, rank, *_value_key(row.cells[index].sort, down=down), name_key, row.key)
+        value = name_key if index == name_at else row.cells[index].sort
+        return (row.last, rank, *_value_key(value, down=down), name_key, row.key)
 
 
 def _value_key(value: Any, *, down: bool) -> tuple[int, Any]:
