@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Coroutine, Iterator
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query
@@ -27,7 +27,7 @@ HOLD = 5.0
 SEND_TIMEOUT = 30.0
 """Seconds in which a deck must have taken its answer; then its connection is cut."""
 _PIECE = 256 * 1024  # bytes sent at a time
-_SMALL = 500  # rows that are answered in one piece
+_SMALL = 2000  # rows that are answered in one piece
 MEDIA_TYPE = "application/x-ndjson"
 
 
@@ -53,7 +53,8 @@ def feed(board: Board, *, hold: float = HOLD) -> APIRouter:
         asked, mark = _sections(sections), _mark(since)
         if deck:
             board.look(deck, frozenset(look or ()))
-        await _hold(board, ledger, mark, asked, hold)
+        if not await _held(request, _news(board, ledger, mark, asked, hold)):
+            return Response(status_code=204)  # nobody is there to read it
         if deck:
             board.heard(deck)
         if board.stopping.is_set():
@@ -76,7 +77,26 @@ def feed(board: Board, *, hold: float = HOLD) -> APIRouter:
     return router
 
 
-async def _hold(board: Board, ledger: Ledger, mark: Mark | None, sections: frozenset[str], hold: float) -> None:
+async def _held(request: Request, news: Coroutine[Any, Any, None]) -> bool:
+    """Waits for news as long as the deck does; False if it went away."""
+
+    async def leaves() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    waiting, gone = asyncio.create_task(news), asyncio.create_task(leaves())
+    try:
+        await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            waiting.result()
+        return waiting.done()
+    finally:
+        waiting.cancel()
+        gone.cancel()
+        await asyncio.gather(waiting, gone, return_exceptions=True)
+
+
+async def _news(board: Board, ledger: Ledger, mark: Mark | None, sections: frozenset[str], hold: float) -> None:
     """Returns once there is news for this deck, the worker stops, or the time is up."""
     deadline = time.monotonic() + hold
     while not board.stopping.is_set():
