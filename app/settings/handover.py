@@ -28,6 +28,8 @@ def _encode(value: object) -> object:
 
 
 def _decode(kind: type, value: object) -> object:
+    if kind is object:
+        return value
     if kind in (Secret, Path) and isinstance(value, str):
         return kind(value)
     raise TypeError(kind.__name__)

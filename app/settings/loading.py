@@ -211,7 +211,7 @@ def _build(values: Mapping[str, object], origins: Mapping[str, str]) -> Settings
 
 
 def _foreign(kind: type, value: object) -> object:
-    if kind is Secret and isinstance(value, Secret):
+    if kind is object or (kind is Secret and isinstance(value, Secret)):
         return value
     if kind is Path and isinstance(value, str):
         return Path(value)

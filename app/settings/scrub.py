@@ -6,13 +6,13 @@ import re
 
 _RULES = (
     (re.compile(r"-----BEGIN [^-]{1,60}-----.*?(?:-----END [^-]{1,60}-----|\Z)", re.DOTALL), "(credentials)"),
-    (re.compile(r"(?i)(\w{1,16}://)[^\s/@'\"]+@"), r"\1(hidden)@"),
+    (re.compile(r"(?i)(\w{1,16}://)[^\s/@'\"]+@"), r"\1***@"),
     (re.compile(r"\bS[UAOCNX][A-Z2-7]{54,}\b"), "(seed)"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"), "(token)"),
     (re.compile(r"\bwd_[A-Za-z0-9]+_[A-Za-z0-9_-]{8,}"), "(token)"),
-    (re.compile(r"(?i)\b(authorization\s*[:=]\s*(?:bearer|basic)?\s*)[^\s,'\"]+"), r"\1(hidden)"),
+    (re.compile(r"(?i)\b(authorization\s*[:=]\s*(?:bearer|basic)?\s*)[^\s,'\"]+"), r"\1***"),
     (re.compile(r"(?i)\b((?:password|passwd|pass|auth_token|token|secret|jwt|sig)[\"']?\s*[:=]\s*)"
-                r"(\"[^\"]*\"|'[^']*'|[^\s,;)}\]]+)"), r"\1(hidden)"),
+                r"(\"[^\"]*\"|'[^']*'|[^\s,;)}\]]+)"), r"\1***"),
 )  # fmt: skip
 
 

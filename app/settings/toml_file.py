@@ -119,7 +119,7 @@ def _open_table(file: Path, key: str, value: object) -> object:
     table = key.partition(".")[0]
     if table in ("keys", "runbooks"):
         return _typed(file, key, value, str)
-    content: dict[str, object] = _typed(file, key, value, dict[str, object])
+    content: dict[str, object] = _typed(file, key, value, dict[str, Any])
     if table == "views":
         for name in content:
             if name not in _VIEW_KEYS:

@@ -12,10 +12,11 @@ from app.settings.scrub import scrub
 class ScrubbedFormatter(logging.Formatter):
     """One record as lines of clean text."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
-        super().__init__("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return time.strftime(datefmt or "%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
 
     def format(self, record: logging.LogRecord) -> str:
         text = scrub(super().format(record))
@@ -29,4 +30,4 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
-    logging.getLogger("watchdeck").setLevel(level.upper())
+    logging.getLogger("app").setLevel(level.upper())

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from app.model.text import clean
 
 Facts = TypeVar("Facts")
-_log = logging.getLogger("watchdeck.collector")
+_log = logging.getLogger(__name__)
 
 
 class Turns(Generic[Facts]):

@@ -1,0 +1,240 @@
+"""The commands and their options, and errors as one line without traceback and without secret."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app import __version__
+from app.cli.arguments import options_first
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+USAGE = 2
+"""Exit code of arguments and settings that cannot be used."""
+BROKEN = 3
+"""Exit code of a fault of our own."""
+COMPLETE = "_WATCHDECK_COMPLETE"
+_Misused = typer.BadParameter.__mro__[2]
+"""What typer raises for arguments that cannot be used; of click, or of the copy of it that newer versions bring."""
+
+
+class Failure(Exception):
+    """Ends the command with one line on stderr and an exit code."""
+
+    def __init__(self, sentence: str, code: int = 1) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line and gives its exit code."""
+    from app.settings.errors import SettingsError
+
+    if COMPLETE in os.environ:  # the shell asks what could stand here
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
+    try:
+        result = typer.main.get_command(_program()).main(
+            args=options_first(arguments), prog_name="watchdeck", standalone_mode=False
+        )
+    except SettingsError as error:
+        return _say(str(error), USAGE)
+    except Failure as error:
+        return _say(str(error), error.code)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:  # whoever read our output has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if isinstance(error, _Misused):
+            return _say(f"{getattr(error, 'message', '') or error} (see watchdeck --help)", USAGE)
+        if "debug" in (*arguments, os.environ.get("WATCHDECK_LOG_LEVEL")):
+            raise
+        return _say(f"this should not happen: {type(error).__name__}: {error} (--log-level debug says where)", BROKEN)
+    return result if isinstance(result, int) else 0
+
+
+def _say(sentence: str, code: int) -> int:
+    from app.model.text import clean
+    from app.settings.scrub import scrub
+
+    sys.stderr.write(f"watchdeck: {clean(scrub(sentence))}\n")
+    return code
+
+
+def _program() -> typer.Typer:
+    program = typer.Typer(
+        name="watchdeck",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="A terminal deck for the engineer on call for a fleet of agents on NATS JetStream. "
+        "Without a command the deck opens. Options may stand before or after the command; "
+        "each is also read from WATCHDECK_<OPTION>.",
+    )
+    program.callback(invoke_without_command=True)(_deck)
+    program.command("demo")(_demo)
+    program.command("worker")(_worker)
+    program.command("simulate")(_simulate)
+    program.command("keys")(_keys)
+    program.command("completion")(_completion)
+    config = typer.Typer(rich_markup_mode=None, help="Show the settings in force, and where each comes from.")
+    config.command("show")(_config_show)
+    config.command("path")(_config_path)
+    program.add_typer(config, name="config")
+    return program
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"watchdeck {__version__}")
+        raise typer.Exit
+
+
+Text = str | None
+
+
+def _deck(
+    context: typer.Context,
+    config: Annotated[Text, typer.Option(metavar="FILE", help="Read this configuration file.")] = None,
+    profile: Annotated[Text, typer.Option(metavar="NAME", help="Keep state under this name.")] = None,
+    nats_url: Annotated[Text, typer.Option(metavar="URL", help="Servers, separated by commas.")] = None,
+    nats_context: Annotated[Text, typer.Option("--context", metavar="NAME", help="Context of the nats CLI.")] = None,
+    domain: Annotated[Text, typer.Option(metavar="NAME", help="JetStream domain.")] = None,
+    namespace: Annotated[Text, typer.Option(metavar="NS", help='Prefix of the fleet\'s names; "" for none.')] = None,
+    listen: Annotated[Text, typer.Option(metavar="HOST:PORT", help="Where the worker answers health checks.")] = None,
+    state_dir: Annotated[Text, typer.Option(metavar="DIR", help="Keep state in this folder.")] = None,
+    attach: Annotated[Text, typer.Option(metavar="SOCKET", help="Use the worker on this socket.")] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show no way to change anything.")] = False,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
+    theme: Annotated[Text, typer.Option(metavar="NAME", help="Colours of the deck.")] = None,
+    log_level: Annotated[Text, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> int:
+    context.obj = {
+        "config": config,
+        "profile": profile,
+        "nats_url": nats_url,
+        "context": nats_context,
+        "domain": domain,
+        "namespace": namespace,
+        "listen": listen,
+        "state_dir": state_dir,
+        "attach": attach,
+        "read_only": read_only or None,
+        "ascii": ascii_only or None,
+        "theme": theme,
+        "log_level": log_level,
+    }
+    if context.invoked_subcommand is not None:
+        return 0
+    from app.cli.deck import open_deck, require_terminal
+
+    require_terminal()
+    return open_deck(_settings(context))
+
+
+def _settings(context: typer.Context) -> Settings:
+    from app.settings import load
+
+    return load(context.find_root().obj, os.environ)
+
+
+def _worker(context: typer.Context, parent_fd: Annotated[int | None, typer.Option(hidden=True, min=3)] = None) -> int:
+    """Run the background worker: collects, serves decks and health checks, logs to stderr; SIGTERM ends it."""
+    from app.cli.worker import run_in_foreground
+
+    return run_in_foreground(None if parent_fd is not None else _settings(context), parent_fd=parent_fd)
+
+
+def _demo(
+    context: typer.Context,
+    agents: Annotated[int, typer.Option(min=1, help="How many agents to simulate.")] = 10,
+    rate: Annotated[float, typer.Option(min=0.0, help="Jobs a second.")] = 2.0,
+    scenario: Annotated[str, typer.Option(metavar="NAME", help="calm or incident.")] = "calm",
+    seed: Annotated[int, typer.Option(help="The same seed, the same demo.")] = 7,
+    no_deck: Annotated[
+        bool, typer.Option("--no-deck", help="Print one line of JSON when ready; run until SIGTERM or SIGINT.")
+    ] = False,
+) -> int:
+    """An embedded NATS, a simulated fleet, a worker and the deck, in a temporary folder; leaves nothing behind."""
+    from app.cli.demo import run_demo
+
+    return run_demo(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, deck=not no_deck)
+
+
+def _simulate(
+    context: typer.Context,
+    agents: Annotated[int, typer.Option(min=1, help="How many agents to simulate.")] = 10,
+    rate: Annotated[float, typer.Option(min=0.0, help="Jobs a second.")] = 2.0,
+    scenario: Annotated[str, typer.Option(metavar="NAME", help="calm or incident.")] = "calm",
+    seed: Annotated[int, typer.Option(help="The same seed, the same fleet.")] = 7,
+    yes: Annotated[bool, typer.Option("--yes", help="Also into a registry that a real controller uses.")] = False,
+) -> int:
+    """The demo's fleet on the NATS of your settings, until ctrl+c; refuses a registry that is really used."""
+    from app.cli.demo import run_simulation
+
+    return run_simulation(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, yes=yes)
+
+
+def _keys(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Only check [keys]; exit 1 if anything is wrong.")] = False,
+) -> int:
+    """The keys of the deck as your configuration has them."""
+    from app.tui import keys
+
+    overrides = _settings(context).keys
+    problems = keys.check(overrides)
+    for problem in problems:
+        typer.echo(f"watchdeck: [keys] {problem}", err=True)
+    if check or problems:
+        if not problems:
+            typer.echo("keys are fine")
+        return 1 if problems else 0
+    for key in keys.table(overrides):
+        typer.echo(f"{key.id:<18} {' '.join(map(keys.shown, key.keys)):<16} {key.words}")
+    return 0
+
+
+def _config_show(context: typer.Context) -> int:
+    """Every setting, its value and where that comes from. Secrets are not shown."""
+    from app.model.text import clean
+    from app.settings.loading import shown
+    from app.settings.scrub import scrub
+
+    settings = _settings(context)
+    for key, value, origin in shown(settings):
+        typer.echo(f"{key:<24} {clean(scrub(value)):<40} {origin}")
+    for warning in settings.warnings:
+        typer.echo(f"watchdeck: {warning}", err=True)
+    return 0
+
+
+def _config_path(context: typer.Context) -> int:
+    """The configuration file that is read."""
+    from app.settings.places import config_file
+
+    typer.echo(_settings(context).config_file or str(config_file(os.environ)))
+    return 0
+
+
+def _completion(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> int:
+    """Print the completion script of a shell, to be sourced or saved."""
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+
+    if shell not in ("bash", "zsh", "fish"):
+        raise Failure(f"no completion for {shell}: there are bash, zsh and fish", USAGE)
+    typer.echo(get_completion_script(prog_name="watchdeck", complete_var=COMPLETE, shell=shell))
+    return 0

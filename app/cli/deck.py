@@ -1,0 +1,91 @@
+"""The deck: a terminal, a feed, and what is left of a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+
+from app.cli.commands import USAGE, Failure
+from app.feed.client import WorkerFeed
+from app.feed.spawn import Spawner
+from app.settings import Settings, places
+from app.settings.scrub import scrub
+from app.tui.app import WatchdeckApp
+from app.tui.options import DeckOptions
+
+CRASH_LOG = "crash.log"
+
+
+def require_terminal() -> None:
+    """A Failure unless there is a terminal to draw on and to read keys from."""
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise Failure("the deck needs a terminal; without one, run watchdeck worker", USAGE)
+
+
+def open_deck(settings: Settings, *, demo: bool = False) -> int:
+    """Opens the deck until it is quit; gives the exit code. A demo's worker has ended when this returns."""
+    spawner = Spawner(settings, service=None) if demo else Spawner(settings)
+    deck = _Deck(WorkerFeed(spawner.locate), options=_options(settings, os.environ))
+    try:
+        deck.run(mouse=settings.deck.mouse)
+    finally:
+        if demo:
+            spawner.end()
+    if deck.crash is not None:
+        raise Failure(_crashed(deck.crash, settings))
+    return deck.return_code or 0
+
+
+class _Deck(WatchdeckApp):
+    """The deck in a real terminal. A crash leaves it in order, with one sentence and not with a screen of locals."""
+
+    crash: BaseException | None = None
+
+    def on_load(self) -> None:
+        """A polite end from outside leaves the terminal in order too."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+
+    def _fatal_error(self) -> None:
+        self.crash = sys.exc_info()[1] or self._exception
+        self._close_messages_no_wait()
+
+
+def _options(settings: Settings, env: Mapping[str, str]) -> DeckOptions:
+    ascii_only = settings.deck.ascii
+    return DeckOptions(
+        ascii=plain_terminal(env) if ascii_only is None else ascii_only,
+        theme=settings.deck.theme,
+        utc=settings.deck.utc,
+        read_only=settings.read_only or not settings.actions,
+        site=settings.nats.context,
+        state_dir=settings.state_dir,
+        keymap=settings.keys,
+        views=settings.views,
+    )
+
+
+def plain_terminal(env: Mapping[str, str]) -> bool:
+    """Whether a terminal is to get ASCII: without UTF-8, or one of the kinds that draw little else."""
+    kind = env.get("TERM", "")
+    if kind in ("linux", "dumb") or kind.startswith("vt"):
+        return True
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    return "utf-8" not in locale.lower() and "utf8" not in locale.lower()
+
+
+def _crashed(error: BaseException, settings: Settings) -> str:
+    """Writes what happened, without the values of variables and without secrets; gives the sentence that says where."""
+    report = scrub("".join(traceback.format_exception(error)))
+    file = settings.state_dir / CRASH_LOG
+    try:
+        places.private_dir(settings.state_dir)
+        with open(places.private_file(file, os.O_TRUNC), "w", encoding="utf-8", errors="replace") as log:
+            log.write(report)
+    except (OSError, ValueError):
+        return f"the deck broke ({type(error).__name__}), and {file} could not be written"
+    return f"the deck broke ({type(error).__name__}): {file} says where; the worker is not touched by it"

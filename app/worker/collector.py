@@ -1,0 +1,268 @@
+"""Collector: asks the sources at their interval and publishes what is known, whatever happens to any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from app.model.broker import Connection, LinkState, ServerInfo
+from app.model.snapshot import SourceState, SourceStatus
+from app.settings import Settings
+from app.sources.connection import NatsLink
+from app.sources.jetstream import BrokerFacts, JetStreamSource
+from app.sources.registry import FleetFacts, FleetSource
+from app.worker.assembly import Assembly, Gathered, Judge, failed
+from app.worker.board import Board
+from app.worker.judge import TriageJudge
+from app.worker.turn import Turns
+
+BROKER_SOURCES = ("account", "streams", "consumers")
+FLEET_SOURCES = ("registry", "facts", "state")
+TIMEOUT = 30.0
+"""Seconds after which a collection is given up. Above the list timeout of 6 s times the rounds of a large account."""
+PATIENCE = 2.0
+"""Seconds that a snapshot waits for a source at most; a source that takes longer is in a later one."""
+GAP = 0.25
+"""Seconds between two collections at least, however often a refresh is asked for or the connection changes."""
+PULSE = 5.0
+"""Seconds between two signs of life at most."""
+
+_log = logging.getLogger(__name__)
+
+
+class Link(Protocol):
+    """What the collector needs of the NATS connection."""
+
+    on_change: Callable[[], None] | None
+
+    @property
+    def connection(self) -> Connection: ...
+    @property
+    def server(self) -> ServerInfo | None: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def up(self) -> bool: ...
+    @property
+    def clock_offset(self) -> float: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def retry(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The outside as the collector sees it: a connection, and how to collect over it."""
+
+    link: Link
+    broker: Callable[[datetime, frozenset[str]], Awaitable[BrokerFacts]]
+    fleet: Callable[[datetime, BrokerFacts], Awaitable[FleetFacts]]
+    close: Callable[[], Awaitable[None]]
+
+
+def utc_now() -> datetime:
+    """The worker's clock."""
+    return datetime.now(UTC)
+
+
+def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
+    """The sources of a real NATS; nothing is sent before `link.start()`."""
+    nats, names = settings.nats, settings.names
+    link = NatsLink(nats, clock=clock)
+    broker = JetStreamSource(
+        link, interval=nats.interval, max_requests=nats.max_requests, domain=nats.domain, api_prefix=nats.api_prefix
+    )
+    fleet = FleetSource(link, names, settings.namespace)
+    return Sources(link=link, broker=broker.collect, fleet=fleet.collect, close=fleet.close)
+
+
+class Collector:
+    """Turns sources into snapshots on a board, until the board is stopping."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        board: Board,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        sources: Sources | None = None,
+        judge: Judge | None = None,
+    ) -> None:
+        self._board = board
+        self._clock = clock
+        self._sources = sources or nats_sources(settings, clock)
+        self._interval = settings.nats.interval or 1.0
+        self._assembly = Assembly(
+            judge or TriageJudge(settings.thresholds, settings.runbooks),
+            site=site_name(settings),
+            namespace=settings.namespace,
+            actions=settings.actions,
+        )
+        self._wake = asyncio.Event()
+        self._forced = False
+        self._standing: tuple[LinkState, int] | None = None
+        self._failing = False
+        first = tuple(SourceState(name) for name in BROKER_SOURCES)
+        broker = BrokerFacts(account=None, streams={}, consumers={}, states=first, interval=self._interval)
+        fleet = FleetFacts(
+            agents={},
+            vitals={},
+            facts={},
+            states=tuple(SourceState(name) for name in FLEET_SOURCES),
+            namespace="",
+            namespaces=(),
+            found=False,
+            present=False,
+        )
+        self._broker = Turns("broker", broker, TIMEOUT, self._wake.set)
+        self._fleet = Turns("fleet", fleet, TIMEOUT, self._wake.set)
+
+    async def run(self) -> None:
+        """Collects and publishes until the board is stopping; then lets go of the sources. Never raises."""
+        link = self._sources.link
+        link.on_change = self._link_changed
+        try:
+            await self._guarded(link.start)
+            while not self._board.stopping.is_set():
+                began = time.monotonic()
+                await self._guarded(self._collect)
+                await self._rest(began)
+        finally:
+            link.on_change = None
+            await self._close()
+
+    def _link_changed(self) -> None:
+        """Collects at once when the connection was lost or made; a changed time of travel can wait."""
+        link = self._sources.link
+        standing = (link.connection.state, link.generation)
+        if standing != self._standing:
+            self._standing = standing
+            self._forced = True
+            self._wake.set()
+
+    async def _collect(self) -> None:
+        """One round: the broker, then the fleet on what the broker said; each as long as the patience lasts."""
+        sources, board = self._sources, self._board
+        now, generation = self._clock(), sources.link.generation
+        if board.refresh_wanted.is_set() and not sources.link.up:
+            sources.link.retry()
+        self._wake.clear()
+        self._forced = False
+        board.refresh_wanted.clear()
+        turn = self._broker.begin(lambda: sources.broker(now, board.looking_at()), generation)
+        await self._wait_for(turn)
+        turn = self._fleet.begin(lambda: sources.fleet(now, self._broker.facts), generation)
+        await self._wait_for(turn)
+        self._wake.clear()
+        self._publish()
+
+    async def _wait_for(self, turn: asyncio.Task[None]) -> None:
+        """Until a turn ends, the connection changes, the worker stops, or patience does."""
+        deadline = time.monotonic() + min(PATIENCE, max(self._broker.facts.interval, 0.5))
+        while not turn.done() and not self._forced and not self._board.stopping.is_set():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self._board.beat()
+            await _first(min(left, PULSE), self._wake, self._board.stopping)
+            self._wake.clear()
+
+    async def _rest(self, began: float) -> None:
+        """Until the next round is due. What came in late meanwhile is published at once."""
+        board = self._board
+        while not board.stopping.is_set():
+            board.beat()
+            passed = time.monotonic() - began
+            wanted = self._forced or board.refresh_wanted.is_set()
+            left = (GAP if wanted else self._broker.facts.interval) - passed
+            if left <= 0:
+                return
+            if wanted:
+                await _first(left, board.stopping)
+                continue
+            await _first(min(left, PULSE), self._wake, board.refresh_wanted, board.stopping)
+            if self._wake.is_set():
+                self._wake.clear()
+                await self._guarded(self._late)
+
+    async def _late(self) -> None:
+        self._publish()
+
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+        """A fault of our own must not end the watching: it is logged once, until a step succeeds again."""
+        try:
+            await step()
+        except Exception:
+            if not self._failing:
+                _log.exception("a collection failed")
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _publish(self) -> None:
+        link, board = self._sources.link, self._board
+        board.unreachable = "" if link.up else link.connection.error or "not connected yet"
+        board.collected = board.collected or (self._broker.taken > 0 and self._fleet.taken > 0)
+        board.publish(
+            self._assembly.next(
+                Gathered(
+                    at=self._clock(),
+                    connection=link.connection,
+                    server=link.server,
+                    clock_offset=link.clock_offset,
+                    broker=self._broker.facts,
+                    fleet=self._fleet.facts,
+                    states=self._states(),
+                )
+            )
+        )
+
+    def _states(self) -> Mapping[str, SourceState]:
+        """The sources' states as they must be shown: facts from before the present connection are never fresh."""
+        link = self._sources.link
+        states: dict[str, SourceState] = {}
+        for turns in (self._broker, self._fleet):
+            error = turns.trouble
+            if not link.up:
+                error = link.connection.error or "no connection to NATS"
+            elif turns.mark is not None and turns.mark != link.generation:
+                error = error or "connected again, not collected yet"
+            for state in turns.facts.states:
+                waiting = state.status is SourceStatus.WAITING and bool(turns.trouble)
+                states[state.name] = failed(state, error) if error and (state.fresh or waiting) else state
+        return states
+
+    async def _close(self) -> None:
+        await self._broker.end()
+        await self._fleet.end()
+        for close in (self._sources.close, self._sources.link.stop):
+            try:
+                async with asyncio.timeout(3):
+                    await close()
+            except Exception as error:  # nothing of it may keep the worker from ending
+                _log.warning("closing: %s: %s", type(error).__name__, error)
+
+
+def site_name(settings: Settings) -> str:
+    """The name of the site: a named profile, the context, else the first server's host."""
+    if "profile" in settings.origins:
+        return settings.profile
+    if settings.nats.context:
+        return settings.nats.context
+    host = settings.nats.url.partition(",")[0].partition("://")[2].rpartition(":")[0]
+    return host or settings.profile or "default"
+
+
+async def _first(timeout: float, *events: asyncio.Event) -> None:
+    """Waits for the first of some events, `timeout` seconds at most."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

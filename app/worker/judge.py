@@ -1,0 +1,35 @@
+"""Judging as the collector needs it: history and triage behind one face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.model.broker import Flow
+from app.model.findings import Finding
+from app.model.rates import History
+from app.model.snapshot import Count, Snapshot, Verdict
+from app.model.triage import Triage
+from app.model.triage.standing import counts, standings, verdict
+
+
+class TriageJudge:
+    """The rules with the thresholds and runbooks of the settings, over the history of this run."""
+
+    def __init__(self, thresholds: Mapping[str, Mapping[str, object]], runbooks: Mapping[str, str]) -> None:
+        self._history = History()
+        self._triage = Triage(thresholds, runbooks)
+
+    def observe(self, snapshot: Snapshot) -> None:
+        self._history.observe(snapshot)
+
+    def flows(self) -> Mapping[str, Flow]:
+        return self._history.flows()
+
+    def findings(self, snapshot: Snapshot) -> Mapping[str, Finding]:
+        return self._triage.judge(snapshot, self._history)
+
+    def counts(self, snapshot: Snapshot) -> Mapping[str, Count]:
+        return counts(snapshot, standings(snapshot.findings))
+
+    def verdict(self, snapshot: Snapshot) -> Verdict:
+        return verdict(snapshot)

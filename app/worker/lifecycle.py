@@ -1,0 +1,215 @@
+"""The life of a worker: lock, addresses, signals, collecting and serving, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket as sockets
+import threading
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app import __version__
+from app.settings import Settings, SettingsError, places
+from app.settings.lockfile import LockRecord
+from app.settings.profiles import fingerprint
+from app.worker.board import Board
+from app.worker.collector import Collector
+from app.worker.lock import LockHeld, StateLock
+from app.worker.parent import outlive_no_deck
+from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen
+
+DRAIN = 8.0
+"""Seconds that an orderly end may take; after two more the process ends without order."""
+_log = logging.getLogger(__name__)
+
+
+class CannotStart(Exception):
+    """The worker cannot start; the text says why and what to do. `held`: another worker owns the state folder."""
+
+    def __init__(self, sentence: str, *, held: bool = False) -> None:
+        super().__init__(sentence)
+        self.held = held
+
+
+class Serve(Protocol):
+    """Serves a board on its sockets until the board is stopping."""
+
+    def __call__(
+        self,
+        board: Board,
+        *,
+        socket: sockets.socket,
+        tcp: sockets.socket | None,
+        allowed_hosts: Collection[str],
+        ready: Callable[[], None],
+    ) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a worker owns while it lives."""
+
+    lock: StateLock
+    socket_path: Path
+    socket: sockets.socket
+    tcp: sockets.socket | None
+
+    def release(self) -> None:
+        """Gives all of it up; the socket's file first, so that nobody connects to an end."""
+        with suppress(OSError):
+            self.socket_path.unlink(missing_ok=True)
+        self.socket.close()
+        if self.tcp is not None:
+            self.tcp.close()
+        self.lock.release()
+
+
+class Ending:
+    """The end of a worker: begun once, and reached in time whatever hangs."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        # Should the event loop itself hang, the process ends all the same. A daemon: it keeps nothing alive.
+        self._last_resort = threading.Timer(DRAIN + 1.5, os._exit, (1,))
+        self._last_resort.daemon = True
+
+    def begin(self, why: str) -> None:
+        """Not ready from now on; everything is asked to end. A second call changes nothing."""
+        if self._board.stopping.is_set():
+            return
+        _log.info("stopping: %s", why)
+        self._board.stop()
+        self._last_resort.start()
+
+    def reached(self) -> None:
+        """Everything has ended."""
+        self._last_resort.cancel()
+
+
+def take_hold(settings: Settings, env: Mapping[str, str], *, child: bool) -> Holdings:
+    """Locks the state folder and binds the addresses; CannotStart if any of it is another's.
+
+    A child of a deck serves its socket only, unless it was told on the command line where to listen.
+    """
+    os.umask(0o077)
+    path = places.socket_path(settings.state_dir, env)
+    listen = settings.http.listen
+    if child and settings.origins.get("http.listen") not in ("--listen", "WATCHDECK_LISTEN"):
+        listen = None
+    try:
+        lock = StateLock.acquire(settings.state_dir)
+    except (LockHeld, SettingsError, OSError) as error:
+        raise CannotStart(str(error), held=isinstance(error, LockHeld)) from None
+    tcp = None
+    try:
+        tcp = bind_tcp(listen, insecure=settings.http.insecure) if listen else None
+        bound = bind_unix(path, env)
+    except (AddressTaken, SettingsError) as error:
+        if tcp is not None:
+            tcp.close()
+        lock.release()
+        raise CannotStart(str(error)) from None
+    return Holdings(lock, path, bound, tcp)
+
+
+def run_worker(
+    settings: Settings,
+    *,
+    serve: Serve,
+    env: Mapping[str, str],
+    parent_fd: int | None = None,
+    ready: Callable[[Holdings], None] | None = None,
+) -> int:
+    """Runs a worker until a signal, or until its deck is gone; gives the exit code. Raises CannotStart.
+
+    `ready` is called once, when readiness is reached.
+    """
+    holdings = take_hold(settings, env, child=parent_fd is not None)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_live(settings, holdings, serve, parent_fd, ready))
+    finally:
+        holdings.release()
+
+
+async def _live(
+    settings: Settings,
+    holdings: Holdings,
+    serve: Serve,
+    parent_fd: int | None,
+    ready: Callable[[Holdings], None] | None,
+) -> int:
+    mark = fingerprint(settings)
+    board = Board(fingerprint=mark)
+    ending = Ending(board)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, ending.begin, signal.Signals(number).name)
+    for warning in settings.warnings:
+        _log.warning("%s", warning)
+    collector = Collector(settings, board)
+
+    def listening() -> None:
+        record = LockRecord(pid=os.getpid(), socket=str(holdings.socket_path), version=__version__, fingerprint=mark)
+        holdings.lock.publish(record)
+        _log.info("worker %s of process %d on %s", __version__, os.getpid(), holdings.socket_path)
+
+    hosts = {*settings.http.allowed_hosts, *([parse_listen(settings.http.listen)[0]] if settings.http.listen else [])}
+    server = serve(board, socket=holdings.socket, tcp=holdings.tcp, allowed_hosts=hosts, ready=listening)
+    parts: dict[asyncio.Future[None], str] = {
+        asyncio.ensure_future(server): "server",
+        asyncio.create_task(collector.run()): "collector",
+    }
+    aside = [asyncio.create_task(_announce(board, holdings, ready))]
+    if parent_fd is not None:
+        aside.append(asyncio.create_task(_leave_with(parent_fd, board, ending)))
+    await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    asked = board.stopping.is_set()
+    ending.begin("a part ended by itself")
+    _, late = await asyncio.wait(parts, timeout=DRAIN)
+    for task in [*aside, *late]:
+        task.cancel()
+    await asyncio.wait([*aside, *late], timeout=1.0)
+    ending.reached()
+    return _outcome(parts, asked=asked)
+
+
+def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:
+    """0 after an end that somebody asked for; 1 if a part broke or ended by itself, and says which."""
+    code = 0 if asked else 1
+    for task, name in parts.items():
+        if not task.done() or task.cancelled():
+            _log.warning("the %s did not end in %g s", name, DRAIN)
+        elif (error := task.exception()) is not None:
+            _log.error("the %s broke", name, exc_info=error)
+            code = 1
+    _log.info("stopped")
+    return code
+
+
+async def _announce(board: Board, holdings: Holdings, ready: Callable[[Holdings], None] | None) -> None:
+    """Says `ready` when readiness is first reached."""
+    while not all(check.ok for check in board.checks()):
+        await board.news(board.snapshot.seq, 1.0)
+        if board.stopping.is_set():
+            return
+    _log.info("ready")
+    if ready is not None:
+        ready(holdings)
+
+
+async def _leave_with(parent_fd: int, board: Board, ending: Ending) -> None:
+    await outlive_no_deck(parent_fd, board)
+    ending.begin("the deck that started it is gone")
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    import uvloop
+
+    return uvloop.new_event_loop
