@@ -197,11 +197,13 @@ def hosts(count: int, seed: int) -> tuple[Host, ...]:
 def _host(hostname: str, role: str, index: int, rng: random.Random) -> Host:
     own = random.Random(rng.getrandbits(64))  # noqa: S311  a simulation
     age = own.randrange(DAY // 8, 20 * DAY)
+    cpus = own.choice((2, 4, 8, 16))
+    load = cpus * own.uniform(0.2, 0.5)
     return Host(
         machine_id=f"{rng.getrandbits(128):032x}",
         hostname=hostname,
         labels={"group": f"{role}.{REGIONS[index % len(REGIONS)]}"},
-        cpus=own.choice((2, 4, 8, 16)),
+        cpus=cpus,
         memory=own.choice((8, 16, 32)) * GIB,
         disk=own.choice((50, 100, 200)) * GIB,
         system=own.choice(SYSTEMS),
@@ -210,6 +212,7 @@ def _host(hostname: str, role: str, index: int, rng: random.Random) -> Host:
         boot=age + own.randrange(DAY, 90 * DAY),
         rng=own,
         memory_used=own.uniform(0.4, 0.7),
+        load=(load, load, load),
         disk_used=own.uniform(0.3, 0.75),
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.demo import layout as keys
@@ -43,6 +42,12 @@ _LINUX_ONLY = {"sysctl.update"}
 _ERRORS = ("timeout", "connection refused", "exit status 1")
 
 
+def draw(rng: random.Random) -> tuple[str, dict[str, Any]]:
+    """An operation and its data: three of four are queries."""
+    wanted = "query" if rng.random() < 0.75 else "modify"
+    return rng.choice([entry for entry in OPERATIONS if verb_of(entry[0]) == wanted])
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What an agent needs to know of a job."""
@@ -56,32 +61,24 @@ class Job:
 class Desk:
     """The controller's side: it writes jobs into the bucket and announces them on the stream."""
 
-    def __init__(self, link: Link, layout: Layout, rng: random.Random) -> None:
+    def __init__(self, link: Link, layout: Layout, seed: int) -> None:
         self._link = link
         self._layout = layout
-        self._rng = rng
+        self._seed = seed
         self._known: OrderedDict[str, Job] = OrderedDict()
         self._skipped: str = ""  # the last skipped job: what people retry
 
-    def draw(self) -> tuple[str, dict[str, Any]]:
-        """An operation and its data: three of four are queries."""
-        queries = [entry for entry in OPERATIONS if verb_of(entry[0]) == "query"]
-        others = [entry for entry in OPERATIONS if verb_of(entry[0]) == "modify"]
-        return self._rng.choice(queries if self._rng.random() < 0.75 else others)
-
-    async def issue(self, operation: str, data: Mapping[str, Any], subject: str, took: float | None = None) -> Job:
+    async def issue(self, job: Job, data: Mapping[str, Any]) -> None:
         """Writes `jobs.<id>`, then sends the id on the subject."""
-        job = self._job(operation, subject, took)
         await self._write(job, data)
-        return job
 
-    async def retry(self, target: str, subject: str) -> bool:
-        """Retries the last skipped job as OSAPI's API does; False when there is none."""
+    async def retry(self, job: Job, target: str) -> bool:
+        """Issues the job as a retry of the last skipped one, as OSAPI's API does; False when there is none."""
         old, self._skipped = self._skipped, ""
         known = self._known.get(old)
         if known is None:
             return False
-        job = self._job(known.operation, subject, None)
+        job = replace(job, operation=known.operation)
         now = now_ns()
         history = [{"status": "retried", "timestamp": nano(now), "retried_from": old}]
         await self.tell(
@@ -90,10 +87,6 @@ class Desk:
         await self.tell(old, "retried", "_api", {"new_job_id": job.id, "target_hostname": target}, now=now)
         await self._write(job, {}, status_history=history)
         return True
-
-    def _job(self, operation: str, subject: str, took: float | None) -> Job:
-        job_id = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
-        return Job(job_id, subject, operation, took if took is not None else self._rng.lognormvariate(-2.0, 0.9))
 
     async def _write(self, job: Job, data: Mapping[str, Any], **more: object) -> None:
         self._known[job.id] = job
@@ -154,9 +147,9 @@ class Desk:
     def note_skipped(self, job_id: str) -> None:
         self._skipped = job_id
 
-    @property
-    def rng(self) -> random.Random:
-        return self._rng
+    def dice(self, job: Job, host: Host) -> random.Random:
+        """Decides how the job goes on this host: the same with the same seed, in whatever order things happen."""
+        return random.Random(f"{self._seed}:{job.id}:{host.machine_id}")  # noqa: S311  a simulation
 
 
 def category(operation: str) -> str:
@@ -186,7 +179,6 @@ async def handle(desk: Desk, host: Host, job_id: str, deliveries: int) -> bool:
     job = await desk.find(job_id)
     if job is None:
         return False
-    verb = verb_of(job.operation)
     about = {"subject": job.subject, "category": category(job.operation), "operation": job.operation}
     await desk.tell(job_id, "acknowledged", host.hostname, about)
     await desk.tell(job_id, "started", host.hostname, {"agent_version": "", "pid": 1000 + host.cpus})
@@ -199,12 +191,13 @@ async def handle(desk: Desk, host: Host, job_id: str, deliveries: int) -> bool:
         await desk.tell(job_id, "skipped", host.hostname, {"error": error} | took)
         desk.note_skipped(job_id)
         return True
-    if deliveries == 1 and desk.rng.random() < FAILING:
-        error = desk.rng.choice(_ERRORS)
+    dice = desk.dice(job, host)
+    if deliveries == 1 and dice.random() < FAILING:
+        error = dice.choice(_ERRORS)
         await desk.respond(job_id, host.hostname, "failed", None, error, False)
         await desk.tell(job_id, "failed", host.hostname, {"error": error} | took)
         return False
-    changed = verb == "modify" and desk.rng.random() < 0.6
+    changed = verb_of(job.operation) == "modify" and dice.random() < 0.6
     size = await desk.respond(job_id, host.hostname, "completed", result_of(job.operation, host), "", changed)
     await desk.tell(job_id, "completed", host.hostname, took | {"result_size": size})
     return True

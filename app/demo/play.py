@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from app.demo.beats import Registry
 from app.demo.fleet import Host, components, hosts, with_durables
 from app.demo.jobs import Desk, handle
-from app.demo.layout import Config, Layout, agent_consumers, durable, streams
+from app.demo.layout import VERBS, Config, Layout, agent_consumers, durable, streams
 from app.demo.link import FAILURES, ApiError, Link
 from app.demo.pulls import Client
 from app.demo.scenario import Act, Cast, Step, plan
@@ -54,10 +54,13 @@ class Simulation:
         self.hosts = hosts(agents, seed)
         self.workers = with_durables(self.hosts)
         self._rate = rate
+        self._direct_only = direct_only
         self._registry = Registry(self.link, self.layout, self.hosts, components(seed))
         self._rng = random.Random(f"{seed}:traffic")  # noqa: S311  a simulation
-        self._desk = Desk(self.link, self.layout, self._rng)
-        self._traffic = Traffic(self.link, self.layout, self._desk, self.workers, rate, direct_only=direct_only)
+        self._desk = Desk(self.link, self.layout, seed)
+        self._traffic = Traffic(
+            self.link, self.layout, self._desk, self.workers, rate, _split(self._rng), direct_only=direct_only
+        )
         self._traffic.reachable = self._reachable
         self._shop = Shop(self.link, random.Random(f"{seed}:shop"))  # noqa: S311  a simulation
         self._clients: dict[str, Client] = {}
@@ -130,11 +133,7 @@ class Simulation:
         """Creates what is missing, and nothing twice: after a reconnect to an empty server all is made anew."""
         for config in streams(self.layout, self._rate):
             await self.link.ensure_stream(config)
-        wanted = [
-            (self.layout.jobs, config)
-            for host in self.workers
-            for config in agent_consumers(self.layout, host.machine_id, host.labels)
-        ]
+        wanted = [(self.layout.jobs, config) for host in self.workers for config in self._durables(host)]
         wanted.append((self.layout.audit, durable("export", max_ack_pending=100)))
         turn = asyncio.Semaphore(AT_ONCE)
 
@@ -144,6 +143,12 @@ class Simulation:
 
         await asyncio.gather(*(make(stream, config) for stream, config in wanted))
         await self._shop.prepare()
+
+    def _durables(self, host: Host) -> list[Config]:
+        """An agent's consumers; only those for jobs to it alone where real jobs may come by."""
+        configs = agent_consumers(self.layout, host.machine_id, host.labels)
+        own = [self.layout.host_subject(verb, host.machine_id) for verb in VERBS]
+        return [config for config in configs if not self._direct_only or config["filter_subject"] in own]
 
     async def _first_words(self) -> None:
         """Every registration and the facts, once; the jobs of a host long gone; files to deploy."""
@@ -166,7 +171,7 @@ class Simulation:
     async def _clients_in(self) -> None:
         for host in self.workers:
             client = Client(self.link, functools.partial(self._work, host), _split(self._rng))
-            for config in agent_consumers(self.layout, host.machine_id, host.labels):
+            for config in self._durables(host):
                 client.add(self.layout.jobs, config["name"])
             self._clients[host.hostname] = client
             await client.join()

@@ -78,6 +78,7 @@ class Shop:
     def __init__(self, link: Link, rng: random.Random) -> None:
         self._link = link
         self._rng = rng
+        self._pace = random.Random(rng.getrandbits(64))  # noqa: S311  a simulation
         self._own: set[str] = set()
         self._filled = 0
         self.clients: dict[str, Client] = {}
@@ -126,7 +127,7 @@ class Shop:
         self.clients[name] = client
 
     async def _work(self, consumer: str, message: Msg) -> bool:
-        await asyncio.sleep(self._rng.uniform(0.005, 0.06))
+        await asyncio.sleep(self._pace.uniform(0.005, 0.06))
         return True
 
     async def trade(self) -> None:

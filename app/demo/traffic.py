@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from app.demo import layout as keys
 from app.demo.fleet import Host
-from app.demo.jobs import Desk
+from app.demo.jobs import Desk, Job, draw
 from app.demo.layout import Layout, verb_of
 from app.demo.link import Link, encode
 from app.demo.stamps import nano, now_ns
@@ -25,12 +25,20 @@ class Traffic:
     """Issues jobs at a rate. Every job is written and announced as OSAPI's controller does it."""
 
     def __init__(
-        self, link: Link, layout: Layout, desk: Desk, workers: Sequence[Host], rate: float, *, direct_only: bool = False
+        self,
+        link: Link,
+        layout: Layout,
+        desk: Desk,
+        workers: Sequence[Host],
+        rate: float,
+        rng: random.Random,
+        *,
+        direct_only: bool = False,
     ) -> None:
         self._link = link
         self._layout = layout
         self._desk = desk
-        self._rng: random.Random = desk.rng
+        self._rng = rng
         self._workers = workers
         self._rate = rate
         self._direct_only = direct_only
@@ -47,14 +55,16 @@ class Traffic:
 
     async def one(self) -> None:
         """One job, by its request to the API."""
-        operation, data = self._desk.draw()
+        operation, data = draw(self._rng)
         target, subject = self._aim(verb_of(operation))
-        if not target:
-            return
-        if self._rng.random() < RETRIES and await self._desk.retry(target, subject):
-            return
-        await self._desk.issue(operation, data, subject)
+        job = Job(self._uuid(), subject, operation, self._rng.lognormvariate(-2.0, 0.9))
+        again = self._rng.random() < RETRIES
         await self._audit(operation)
+        if target and not (again and await self._desk.retry(job, target)):
+            await self._desk.issue(job, data)
+
+    def _uuid(self) -> str:
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def _aim(self, verb: str) -> tuple[str, str]:
         """A target and its subject: mostly one host. The larger the fleet, the rarer what reaches all of it."""
@@ -77,10 +87,10 @@ class Traffic:
         """Two long jobs for one host, which it will have in hand when it dies."""
         for operation, data in (("node.disk.get", {}), ("file.deploy", {"object": "nginx.conf"})):
             subject = self._layout.host_subject(verb_of(operation), host.machine_id)
-            await self._desk.issue(operation, data, subject, took=3600.0)
+            await self._desk.issue(Job(self._uuid(), subject, operation, seconds=3600.0), data)
 
     async def _audit(self, operation: str) -> None:
-        entry = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+        entry = self._uuid()
         user, role = self._rng.choice(_USERS)
         value = {
             "id": entry,
