@@ -238,7 +238,7 @@ class NowList(LineView):
             builder.fitted(row.glyph, severity, 1)
             builder.add(" ", plain, 1)
             age = min(5, cell_len(row.age))
-            builder.fitted(row.subject, plain, max(1, width - 5 - age), cut=self._cut)
+            builder.fitted(row.subject, plain, max(1, width - 4 - age), cut=self._cut)
             builder.add(" ", plain, 1)
             builder.fitted(row.age, plain, age, right=True)
             return builder.strip(width, plain)
@@ -253,7 +253,7 @@ class NowList(LineView):
     def _layout_slots(self, width: int) -> tuple[Slot, ...]:
         columns = _columns(what=width >= WIDE_FROM, site=any(row.site for row in self._rows))
         if not self._slots or tuple(slot.column for slot in self._slots) != columns:
-            self._slots = fit_columns(columns, width - (1 if width > WIDE_FROM else 0))
+            self._slots = fit_columns(columns, width - 1)
         return self._slots
 
     def on_click(self, event: events.Click) -> None:

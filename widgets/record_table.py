@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from widgets.cells import Cut, LineBuilder, cut_end
-from widgets.columns import Align, Column, Row, Slot, fit_columns, name_index, other_columns
+from widgets.columns import Column, Row, Slot, fit_columns, name_index, other_columns
 from widgets.line_view import LineView
 from widgets.row_order import Match, RowOrder, Sorting
 from widgets.row_paint import paint_header, paint_row
@@ -480,9 +480,7 @@ class RecordTable(LineView):
 
     def paint_head(self, y: int, width: int) -> Strip:
         if self._header is None:
-            sorting = self.sorting
-            column = next((column for column in self.columns if column.id == sorting.column), None)
-            down = column is not None and (column.align is Align.RIGHT) != sorting.reverse
+            sorting, down = self.sorting, self._order.largest_first
             mark = ("v" if down else "^") if self._ascii else ("▾" if down else "▴")
             self._header = paint_header(
                 self._layout_slots(), width, self.paint("header"), sort=sorting.column, mark=mark

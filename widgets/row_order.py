@@ -44,14 +44,18 @@ class RowOrder:
         """Rows left out because they are hidden ones."""
         self.filtered = 0
         """Rows left out by the filter or by `faults_only`."""
-        self._columns = tuple(columns)
-        self._sorting = sorting
         self._sort_keys: dict[str, _Key] = {}
         self._places: dict[str, int] | None = None
+        self._sort_as(columns, sorting)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         return self._columns
+
+    @property
+    def largest_first(self) -> bool:
+        """Whether the sorted column runs from its largest value down."""
+        return self._down
 
     @property
     def sorting(self) -> Sorting:
@@ -65,12 +69,11 @@ class RowOrder:
 
     def set_columns(self, columns: Sequence[Column], sorting: Sorting) -> None:
         """Other columns for the rows to come; those there were are forgotten, as their cells no longer fit."""
-        self._columns = tuple(columns)
-        self._sorting = sorting
+        self._sort_as(columns, sorting)
         self.set_rows(())
 
     def set_sorting(self, sorting: Sorting) -> None:
-        self._sorting = sorting
+        self._sort_as(self._columns, sorting)
         self._sort_keys = {key: self._sort_key(row) for key, row in self.rows.items()}
         self.settle()
 
@@ -152,18 +155,22 @@ class RowOrder:
         """Tells whether a row was shown so far, and counts it out where it was not."""
         return self.place(row.key) is not None or self._count(row, -1)
 
+    def _sort_as(self, columns: Sequence[Column], sorting: Sorting) -> None:
+        self._columns = tuple(columns)
+        self._sorting = sorting
+        self._name_at = name_index(self._columns)
+        self._value_at = next((i for i, column in enumerate(self._columns) if column.id == sorting.column), None)
+        self._down = self._value_at is not None and (columns[self._value_at].align is Align.RIGHT) != sorting.reverse
+
     def _sort_key(self, row: Row) -> _Key:
-        sorting = self._sorting
-        name_at = name_index(self._columns)
-        name = row.cells[name_at]
+        name = row.cells[self._name_at]
         name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
-        rank = -row.rank if sorting.health else 0
-        index = next((i for i, column in enumerate(self._columns) if column.id == sorting.column), None)
-        if index is None:
+        rank = -row.rank if self._sorting.health else 0
+        if self._value_at is None:
             return (row.last, rank, name_key, row.key)
-        down = (self._columns[index].align is Align.RIGHT) != sorting.reverse
-        value = name_key if index == name_at else row.cells[index].sort
-        return (row.last, rank, *_value_key(value, down=down), name_key, row.key)
+        value = name_key if self._value_at == self._name_at else row.cells[self._value_at].sort
+        group, value = _value_key(value, down=self._down)
+        return (row.last, rank, group, value, name_key, row.key)
 
 
 def _value_key(value: Any, *, down: bool) -> tuple[int, Any]:
