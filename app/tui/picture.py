@@ -1,0 +1,257 @@
+"""Picture: what the deck knows now, with the look-ups that its rows need, kept up from change to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import inf
+
+from app.feed.protocol import FeedState, Frame
+from app.model.broker import Answer, Consumer, Flow
+from app.model.findings import Finding
+from app.model.fleet import Agent, AgentConsumer, parse_consumer
+from app.model.health import Health
+from app.model.snapshot import SECTIONS, Capability, Snapshot, SourceState, SourceStatus
+
+SILENCE = 12.0
+"""Seconds without a word of the worker after which everything is stale."""
+
+
+class Times(StrEnum):
+    """How times are written in every column and in the status bar."""
+
+    AGE = "age"
+    UTC = "UTC"
+    LOCAL = "local"
+
+    @property
+    def next(self) -> Times:
+        return {Times.AGE: Times.UTC, Times.UTC: Times.LOCAL, Times.LOCAL: Times.AGE}[self]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What came in since somebody last looked: keys by section, and sections that were replaced altogether."""
+
+    keys: dict[str, set[str]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+
+    def add(self, frame: Frame) -> None:
+        self.whole |= frame.whole
+        for part in (frame.changed, frame.gone):
+            for section, keys in part.items():
+                self.keys.setdefault(section, set()).update(keys)
+
+    def of(self, section: str) -> set[str]:
+        return self.keys.get(section, set())
+
+    def __bool__(self) -> bool:
+        return bool(self.whole) or any(self.keys.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one row stands: the state its glyph shows, its place in the default order, and whether it is a fault."""
+
+    health: Health = Health.OK
+    rank: int = 0
+    fault: bool = False
+
+
+class Picture:
+    """The last frame, and indices over it. `clock` is monotonic, in seconds, the same one as `Frame.heard`."""
+
+    def __init__(self, clock: Callable[[], float], *, ascii: bool = False) -> None:
+        self.snapshot = Snapshot()
+        self.state = FeedState.STARTING
+        self.note = ""
+        self.times = Times.AGE
+        self.ascii = ascii
+        self._clock = clock
+        self._heard: float | None = None
+        self._worst: dict[str, Health] = {}
+        self._of_ref: dict[str, list[Finding]] = {}
+        self._of_stream: dict[str, set[str]] = {}
+        self._of_agent: dict[str, set[str]] = {}
+        self._known: dict[str, AgentConsumer | None] = {}
+        self._stopped: float | None = None
+        self.held: set[str] = set()  # sections that have come in since they were asked for
+
+    # -- what came in ------------------------------------------------------------------------------------------------
+    def take(self, frame: Frame, changes: Changes) -> dict[str, set[str]]:
+        """Makes a frame the present one; answers which rows (by section) are to be painted anew.
+
+        A section in the answer that is also in `changes.whole` is to be built altogether.
+        """
+        before = self.snapshot
+        self.snapshot, self.state, self.note, self._heard = frame.snapshot, frame.state, frame.note, frame.heard
+        self.held |= changes.whole
+        dirty = {name: set(changes.of(name)) for name in SECTIONS}
+        if "findings" in changes.whole or changes.of("findings"):
+            refs = set(self._worst)
+            self._index_findings()
+            self._spread(dirty, refs | set(self._worst))
+        if "consumers" in changes.whole:
+            self._index_consumers()
+        touched = changes.of("consumers")
+        self._reindex(touched, before.consumers)
+        for key in touched:
+            dirty["streams"].add(key.partition("/")[0])
+            owner = self.parsed(key.partition("/")[2])
+            if owner is not None:
+                dirty["agents"].add(owner.machine)
+        self._spread(dirty, changes.of("flows"))
+        dirty["agents"] |= changes.of("vitals")
+        for key in changes.of("agents"):
+            dirty["consumers"] |= self._of_agent.get(key, set())
+        return dirty
+
+    @staticmethod
+    def _spread(dirty: dict[str, set[str]], refs: Iterable[str]) -> None:
+        for ref in refs:
+            kind, _, key = ref.partition(":")
+            if f"{kind}s" in dirty:
+                dirty[f"{kind}s"].add(key)
+
+    def _index_findings(self) -> None:
+        self._worst.clear()
+        self._of_ref.clear()
+        for finding in self.snapshot.findings.values():
+            health = finding.severity.health
+            for ref in finding.refs:
+                self._of_ref.setdefault(ref, []).append(finding)
+                if ref not in self._worst or health.rank > self._worst[ref].rank:
+                    self._worst[ref] = health
+
+    def _index_consumers(self) -> None:
+        self._of_stream.clear()
+        self._of_agent.clear()
+        self._known.clear()
+        self._reindex(set(self.snapshot.consumers), {})
+
+    def _reindex(self, keys: set[str], before: Mapping[str, Consumer]) -> None:
+        for key in keys:
+            stream, _, name = key.partition("/")
+            owner = self.parsed(name)
+            places = [self._of_stream.setdefault(stream, set())]
+            if owner is not None:
+                places.append(self._of_agent.setdefault(owner.machine, set()))
+            for place in places:
+                if key in self.snapshot.consumers:
+                    place.add(key)
+                else:
+                    place.discard(key)
+
+    def asked(self, sections: Iterable[str]) -> None:
+        """From now on the frames hold these sections: the others are let go of."""
+        self.held &= set(sections)
+
+    # -- time --------------------------------------------------------------------------------------------------------
+    @property
+    def clock(self) -> float:
+        """The deck's monotonic clock, which stands still while painting is paused."""
+        return self._clock() if self._stopped is None else self._stopped
+
+    def pause(self, on: bool) -> None:
+        """Stops the clock of everything shown, or lets it go on."""
+        self._stopped = self._clock() if on else None
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the worker last said anything; infinite before it ever did."""
+        return inf if self._heard is None else max(0.0, self.clock - self._heard)
+
+    @property
+    def lost(self) -> bool:
+        """Nothing is heard of the worker: everything shown is the last known."""
+        return self.snapshot.at is not None and (
+            self.state in (FeedState.LOST, FeedState.REFUSED) or self.silent > SILENCE
+        )
+
+    @property
+    def now(self) -> datetime | None:
+        """The broker's clock, as far as it is known: what ages are counted on."""
+        at = self.snapshot.at
+        if at is None or self._heard is None:
+            return None
+        return at + timedelta(seconds=self.silent + self.snapshot.site.clock_offset)
+
+    def age(self, at: datetime | None) -> float | None:
+        """Seconds since `at` on the broker's clock, never below 0."""
+        now = self.now
+        return None if at is None or now is None else max(0.0, (now - at).total_seconds())
+
+    def facts_age(self) -> float | None:
+        """Seconds since the oldest of the failing sources, or of a silent worker, was last true."""
+        if self.lost:
+            return self.silent
+        ages = [self.age(source.good_at) for source in self.snapshot.sources.values() if self.failing(source)]
+        return max((age for age in ages if age is not None), default=None)
+
+    @staticmethod
+    def failing(source: SourceState) -> bool:
+        return source.status is SourceStatus.FAILED
+
+    # -- how things stand --------------------------------------------------------------------------------------------
+    def source(self, name: str) -> SourceState | None:
+        return self.snapshot.sources.get(name)
+
+    def stale(self, *sources: str) -> bool:
+        """Whether rows that come from these sources are only the last known ones."""
+        if self.lost:
+            return True
+        states = (self.snapshot.sources.get(name) for name in sources)
+        return any(state is not None and self.failing(state) for state in states)
+
+    def standing(self, ref: str, sources: Iterable[str], answer: Answer = Answer.OK) -> Standing:
+        """The worst of a row's findings; STALE where its source is, UNKNOWN where it did not answer.
+
+        The order and the fault of a stale row stay those it had.
+        """
+        worst = self._worst.get(ref, Health.OK)
+        fault = worst.rank >= Health.WARN.rank
+        if self.stale(*sources):
+            return Standing(Health.STALE, max(worst.rank, Health.STALE.rank), fault)
+        if answer is not Answer.OK and not fault:
+            return Standing(Health.UNKNOWN, Health.UNKNOWN.rank, True)
+        return Standing(worst, worst.rank, fault)
+
+    def findings_of(self, ref: str) -> list[Finding]:
+        """Findings about a row, worst first."""
+        return sorted(self._of_ref.get(ref, ()), key=lambda finding: (-finding.severity.rank, finding.id))
+
+    def has(self, capability: Capability) -> bool:
+        return capability in self.snapshot.site.capabilities
+
+    # -- names and relations -----------------------------------------------------------------------------------------
+    def parsed(self, name: str) -> AgentConsumer | None:
+        if name not in self._known:
+            self._known[name] = parse_consumer(name)
+        return self._known[name]
+
+    def consumer_label(self, name: str) -> str:
+        """A consumer's name as people say it: `query·any·web-03` of an agent's, else itself."""
+        parsed = self.parsed(name)
+        if parsed is None or not self.has(Capability.FLEET):
+            return name
+        agent = self.snapshot.agents.get(parsed.machine)
+        return parsed.label(agent.hostname if agent else None).replace("·", "." if self.ascii else "·")
+
+    def owner(self, consumer: Consumer) -> Agent | None:
+        parsed = self.parsed(consumer.name)
+        return None if parsed is None else self.snapshot.agents.get(parsed.machine)
+
+    def consumers_of_stream(self, stream: str) -> list[Consumer]:
+        return [self.snapshot.consumers[key] for key in self._of_stream.get(stream, ())]
+
+    def consumers_of_agent(self, agent: str) -> list[Consumer]:
+        return [self.snapshot.consumers[key] for key in self._of_agent.get(agent, ())]
+
+    def flow(self, ref: str) -> Flow:
+        return self.snapshot.flows.get(ref) or Flow(ref)
+
+    def behind(self, consumer: Consumer) -> float | None:
+        """Seconds since the oldest message it has not been given; 0 with nothing pending, None while not known."""
+        return 0.0 if consumer.pending == 0 else self.age(consumer.next_at)

@@ -1,0 +1,323 @@
+"""Overview: is anything wrong, what, since when, what can be done; and every other view in a line or a pane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from app.model import text
+from app.tui import sentences
+from app.tui.lines import Line, Span, rule
+from app.tui.picture import Changes, Picture
+from app.tui.screens import now
+from app.tui.screens.document import Document
+from app.tui.screens.page import Deck, Page
+from app.tui.screens.pane import Pane
+from app.tui.views.view import View
+from widgets.cells import cut_end
+from widgets.now_list import NowList
+from widgets.record_table import RecordTable
+
+PANES_FROM = (120, 30)
+"""Cells and lines from which there are panes instead of a line for each view."""
+WIDE_FROM = (190, 30)
+LINES_FROM = 24
+"""Lines of the terminal under which the lines of the views go."""
+NOW_LEAST = 7
+
+_LINES: Mapping[str, Callable[[Picture], str]] = {
+    "streams": sentences.streams_line,
+    "consumers": sentences.consumers_line,
+    "agents": sentences.agents_line,
+}
+
+
+def cutting(ascii: bool) -> Callable[[str, int], str]:
+    """Cuts names in the middle, where they differ at their tails, and sentences at the end: their cause comes first."""
+
+    def cut(value: str, room: int) -> str:
+        sentence = " " in value and "›" not in value
+        return cut_end(value, room) if sentence and not ascii else text.cut(value, room, ascii)
+
+    return cut
+
+
+class OverviewPage(Page):
+    """The first page. It lays itself out by the size of the terminal and by what there is to see."""
+
+    kind: ClassVar[str] = "overview"
+
+    def __init__(self, deck: Deck, views: tuple[View, ...]) -> None:
+        super().__init__(deck, "overview")
+        self._views = views
+        ascii = deck.picture.ascii
+        dash = "-" if ascii else "─"
+        cut = cutting(ascii)
+        self._now_title = Document(selectable=False, dash=dash, id="now-title")
+        self.now = NowList(cut=cut, id="now")
+        self._opening = Document(selectable=False, id="opening")
+        self._lines = Document(dash=dash, id="lines")
+        self._panes = {view.id: Pane(deck, view) for view in views}
+        self._focus = "now"
+        self._zoomed = False
+        self._info = False
+        self._shown: set[str] = set()
+        self._began = deck.options.monotonic()
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="columns"):
+            with Vertical(id="left"):
+                with Vertical(id="now-pane"):
+                    yield self._now_title
+                    yield self.now
+                    yield self._opening
+                if "consumers" in self._panes:
+                    yield self._panes["consumers"]
+            with Vertical(id="middle"):
+                yield from (pane for name, pane in self._panes.items() if name != "consumers")
+        yield self._lines
+
+    def on_mount(self) -> None:
+        self._arrange()
+
+    @property
+    def sections(self) -> frozenset[str]:
+        return frozenset({"findings"}).union(*(view.sections for view in self._views))
+
+    @property
+    def crumb(self) -> str:
+        return "Overview"
+
+    def whole_head(self) -> Line:
+        return sentences.verdict(self.picture, self._views)
+
+    # -- what is where -----------------------------------------------------------------------------------------------
+    def on_resize(self, event: events.Resize) -> None:
+        self.rebuild()
+
+    def _present(self) -> list[View]:
+        """Views that there is something to see of; all before the first facts."""
+        fleet = [view for view in self._views if view.id != "agents" or self.picture.snapshot.agents or self._fleet()]
+        return fleet
+
+    def _fleet(self) -> bool:
+        count = self.picture.snapshot.counts.get("agents")
+        return count is not None and count.total > 0
+
+    def _arrange(self) -> None:
+        """Shows and hides the parts by the room there is."""
+        size, shown = self.app.size, {view.id for view in self._present()}
+        self._shown = shown
+        opening = bool(self._opening_lines())
+        panes = size.width >= PANES_FROM[0] and size.height >= PANES_FROM[1] - 1 and not opening
+        lines = not panes and size.height >= LINES_FROM and size.width >= 60 and not opening
+        zoom = self._focus if self._zoomed else ""
+        self.set_class(panes, "-panes")
+        self.set_class(panes and size.width >= WIDE_FROM[0], "-wide")
+        for name, pane in self._panes.items():
+            pane.display = panes and name in shown and zoom in ("", name)
+        left = self.query_one("#left", Vertical)
+        middle = self.query_one("#middle", Vertical)
+        self.query_one("#now-pane").display = zoom in ("", "now")
+        left.display = zoom in ("", "now", "consumers")
+        middle.display = panes and any(pane.display for name, pane in self._panes.items() if name != "consumers")
+        self.query_one("#columns").display = left.display or middle.display
+        self._lines.display = lines and zoom in ("", "lines")
+        self._lines.styles.height = len(shown) + 2 if not zoom else "1fr"
+        self.now.display = not opening
+        self._opening.display = opening
+        self._now_title.display = not opening and size.height >= 12
+        if self._focus not in self._reachable():
+            self._focus = "now"
+        self._show_focus()
+        self.call_after_refresh(self._write_now_title)
+
+    def _reachable(self) -> list[str]:
+        """The panes that `tab` goes through, in their order on the screen."""
+        panes = [name for name in ("consumers", "streams", "agents") if name in self._panes]
+        return [
+            "now",
+            *(name for name in panes if self._panes[name].display),
+            *(["lines"] if self._lines.display else []),
+        ]
+
+    def _show_focus(self) -> None:
+        self.now.active = self._focus == "now"
+        self._lines.active = self._focus == "lines"
+        for name, pane in self._panes.items():
+            pane.active = name == self._focus
+        self._write_now_title()
+
+    # -- what stands there -------------------------------------------------------------------------------------------
+    def rebuild(self) -> None:
+        if not self.is_attached:
+            return
+        self._arrange()
+        for view in self._present():
+            if self._panes[view.id].display:
+                self._panes[view.id].rebuild()
+        self._write()
+
+    def refresh_facts(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
+        for pane in self._panes.values():
+            if pane.display:
+                pane.update(changes, dirty)
+        self._write()
+
+    def tick(self) -> None:
+        for pane in self._panes.values():
+            if pane.display:
+                pane.tick()
+        self._write()
+
+    def _write(self) -> None:
+        opening = self._opening_lines()
+        if bool(opening) != self._opening.display or self._shown != {view.id for view in self._present()}:
+            self.rebuild()
+            return
+        self._opening.show(opening)
+        self._write_now()
+        if self._lines.display:
+            self._lines.show(self._view_lines())
+        self.deck.head_changed()
+
+    def _opening_lines(self) -> list[Line]:
+        if now.worst_first(self.picture) and self.picture.snapshot.streams:
+            return []
+        running = self.deck.options.monotonic() - self._began
+        return sentences.opening(self.picture, running, self.deck.options.target)
+
+    def _write_now(self) -> None:
+        found = now.worst_first(self.picture, info=self._info, wanted=self.filter_text)
+        rows = [now.now_row(finding, self.picture) for finding in found]
+        infos = now.infos(self.picture)
+        more = f"{infos} for tidying up · e shows" if infos and not self._info else ""
+        headline = f"Nothing matches /{self.filter_text} — esc clears" if self.filter_text else self._headline()
+        style = "dim" if self.filter_text else "ok" if headline.startswith("No findings") else "dim"
+        self.now.set_rows(
+            rows,
+            more=more.replace(" · ", " - ") if self.picture.ascii else more,
+            headline=headline,
+            headline_style=style,
+        )
+        self._write_now_title()
+
+    def _headline(self) -> str:
+        if self.picture.facts_age() is not None:
+            return "No findings are known; the facts are old."
+        return "No findings."
+
+    def _write_now_title(self) -> None:
+        notes = [note for note, on in (("with INFO", self._info), ("zoomed: z goes back", self._zoomed)) if on]
+        if self.filter_text:
+            notes.append(f"/{text.cut(self.filter_text, 20, self.picture.ascii)}")
+        if self.now.more_below:
+            notes.append(f"+{self.now.more_below} more")
+        title = rule("Now", right=", ".join(notes))
+        self._now_title.active = self._focus == "now"
+        self._now_title.show([title])
+
+    def _view_lines(self) -> list[Line]:
+        lines = [rule("All")]
+        for view in self._present():
+            count = self.picture.snapshot.counts.get(view.section)
+            spans: list[Span] = [(f" {view.number} ", "accent"), (f"{view.title:<11}", "")]
+            tally = sentences.counts(count, self.picture.ascii) if count else ()
+            used = sum(len(part) for part, _ in tally)
+            spans += [*tally, (" " * max(1, 18 - used), "")]
+            said = _LINES[view.id](self.picture)
+            spans.append((said.replace(" · ", " - ") if self.picture.ascii else said, ""))
+            lines.append(Line(tuple(spans), key=view.id, target=f"view:{view.id}"))
+        return lines
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+    async def perform(self, action: str) -> bool:
+        if action in ("pane.next", "pane.previous"):
+            reachable = self._reachable()
+            step = 1 if action == "pane.next" else -1
+            self._focus = reachable[(reachable.index(self._focus) + step) % len(reachable)]
+            self._arrange()
+        elif action == "zoom":
+            self._zoomed = not self._zoomed
+            self._arrange()
+            self.rebuild()
+        elif action == "hidden" and self._focus in ("now", "lines"):
+            self._info = not self._info
+        elif action == "open":
+            if self.ref:
+                await self.deck.open_ref(self.ref)
+        elif action == "copy":
+            self._copy()
+        elif self._focus in self._panes:
+            return self._panes[self._focus].perform(action)
+        elif not self._move(action):
+            return False
+        self._write()
+        return True
+
+    def _move(self, action: str) -> bool:
+        moved = self.now if self._focus == "now" else self._lines
+        moves: dict[str, Callable[[], object]] = {
+            "move.down": lambda: moved.move(1),
+            "move.up": lambda: moved.move(-1),
+            "move.first": lambda: moved.move_to_end(True),
+            "move.last": lambda: moved.move_to_end(False),
+            "page.down": lambda: moved.page(1),
+            "page.up": lambda: moved.page(-1),
+            "fault.next": lambda: moved.move(1),
+            "fault.previous": lambda: moved.move(-1),
+            "refresh": lambda: None,
+        }
+        if action not in moves:
+            return False
+        moves[action]()
+        return True
+
+    @property
+    def ref(self) -> str:
+        """What is under the cursor."""
+        if self._focus == "now":
+            return f"finding:{self.now.cursor_key}" if self.now.cursor_key else ""
+        if self._focus == "lines":
+            return self._lines.current.target if self._lines.current else ""
+        return self._panes[self._focus].ref
+
+    def _copy(self) -> None:
+        if self._focus in self._panes:
+            self.deck.copy(self._panes[self._focus].name_to_copy)
+            return
+        finding = self.picture.snapshot.findings.get(self.now.cursor_key)
+        self.deck.copy(
+            "" if finding is None else f"{finding.severity.name} {finding.kind} {finding.subject}: {finding.what}"
+        )
+
+    def leave(self) -> bool:
+        if self.filter_text:
+            self.set_filter("")
+        elif self._zoomed:
+            self._zoomed = False
+            self._arrange()
+            self.rebuild()
+        else:
+            return False
+        return True
+
+    def set_filter(self, text: str) -> None:
+        super().set_filter(text.strip())
+        self._write()
+
+    @on(NowList.Opened)
+    async def _clicked(self, message: NowList.Opened) -> None:
+        message.stop()
+        await self.deck.open_ref(f"finding:{message.key}")
+
+    @on(RecordTable.Opened)
+    async def _clicked_row(self, message: RecordTable.Opened) -> None:
+        message.stop()
+        pane = next((pane for pane in self._panes.values() if pane.table is message.table), None)
+        if pane is not None:
+            await self.deck.open_ref(pane.view.ref(message.key))

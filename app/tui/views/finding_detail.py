@@ -1,0 +1,130 @@
+"""The detail of a finding: why, since when and how that is known, what is folded under it, and what to do."""
+
+from __future__ import annotations
+
+from app.model import text
+from app.model.findings import Finding
+from app.model.health import Health
+from app.tui.lines import BLANK, Line, rule
+from app.tui.picture import Picture, Standing
+from app.tui.views import parts
+from widgets.cells import fit_cells, wrap_cells
+
+
+def finding_name(key: str, picture: Picture) -> str:
+    finding = picture.snapshot.findings.get(key)
+    name = f"{finding.kind} {finding.subject}" if finding is not None else key
+    return text.cut(name, 60, picture.ascii)
+
+
+def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
+    finding = picture.snapshot.findings.get(key)
+    if finding is None:
+        return [BLANK, Line((("  This finding has cleared. esc goes back", "dim"),))]
+    health = Health.STALE if finding.last_known or picture.lost else finding.severity.health
+    lines = [
+        parts.head(
+            finding.subject, Standing(health), (finding.severity.name, finding.kind, f"rule {finding.rule}"), picture
+        )
+    ]
+    for number, piece in enumerate(wrap_cells(finding.what, width - 4)[:6]):
+        lines.append(Line(((f"  {piece}", "strong"),), key="what" if not number else "", copy=finding.what))
+    if finding.detail:
+        lines += [Line(((f"  {piece}", ""),)) for piece in wrap_cells(finding.detail, width - 4)[:4]]
+    lines += [*parts.facts(_since(finding, picture), width)]
+    if finding.evidence:
+        lines += [rule("Evidence"), *_evidence(finding, width)]
+    lines += _about(finding, picture)
+    folded = [other for other in picture.snapshot.findings.values() if other.cause == finding.id]
+    if folded:
+        lines += [rule("Folded under it", right=str(len(folded)))]
+        lines += parts.findings(sorted(folded, key=lambda other: (-other.severity.rank, other.id)), picture)
+    lines += _steps(finding, width)
+    return lines
+
+
+def _since(finding: Finding, picture: Picture) -> list[parts.Fact]:
+    source = "from the broker" if finding.since_exact else "a lower bound: since watchdeck sees it"
+    bound = "" if finding.since_exact else ">= " if picture.ascii else "≥ "
+    at = parts.both(finding.since, picture)
+    return [
+        ("since", f"{bound}{at} ({source})" if at else "not known"),
+        ("last known", "its source fails: neither raised nor cleared" if finding.last_known else "", "stale"),
+        ("flapping", f"{finding.flaps} changes in 10m" if finding.flaps else "", "warn"),
+        ("cause", _cause(finding, picture)),
+    ]
+
+
+def _cause(finding: Finding, picture: Picture) -> str:
+    cause = picture.snapshot.findings.get(finding.cause)
+    return "" if cause is None else f"{cause.kind} {cause.subject}: {cause.what}"
+
+
+def _evidence(finding: Finding, width: int) -> list[Line]:
+    """Rows of what, now, threshold, from: as wide as their texts need, the last one gets the rest."""
+    rows = [("WHAT", "NOW", "THRESHOLD", "FROM")]
+    rows += [(row.what, row.now, row.threshold or "-", row.source or "-") for row in finding.evidence]
+    widths = [min(max(len(row[column]) for row in rows), (width - 8) // 3) for column in range(3)]
+    lines = []
+    for number, row in enumerate(rows):
+        shown = "  ".join(fit_cells(value, size) for value, size in zip(row, widths, strict=False))
+        style = "" if number else "header"
+        lines.append(
+            Line(
+                ((f"  {shown}  ", style), (row[3], style if not number else "dim")),
+                key=f"evidence {row[0]}" if number else "",
+                copy=f"{row[0]} {row[1]}" if number else "",
+            )
+        )
+    return lines
+
+
+def _about(finding: Finding, picture: Picture) -> list[Line]:
+    links = []
+    for ref in dict.fromkeys(finding.refs):
+        kind, _, key = ref.partition(":")
+        if kind not in ("agent", "stream", "consumer"):
+            continue
+        name = _link_name(kind, key, picture)
+        links.append(
+            Line(((f"  {kind:<10} ", "dim"), (name, "accent")), key=ref, target=ref, copy=key.rpartition("/")[2])
+        )
+    return [rule("It is about", right="enter opens"), *links] if links else []
+
+
+def _link_name(kind: str, key: str, picture: Picture) -> str:
+    if kind == "agent":
+        agent = picture.snapshot.agents.get(key)
+        return agent.hostname if agent is not None else key
+    if kind == "consumer":
+        stream, _, name = key.partition("/")
+        return f"{stream} {'>' if picture.ascii else '›'} {picture.consumer_label(name)}"
+    return key
+
+
+def _steps(finding: Finding, width: int) -> list[Line]:
+    if not finding.steps:
+        return []
+    lines = [rule("What to do", right="y copies the command")]
+    for number, step in enumerate(finding.steps):
+        broken = wrap_cells(step.sentence, width - 6)[:4]
+        for place, piece in enumerate(broken):
+            last = not step.command and place == 0
+            lines.append(
+                Line(
+                    ((f"  {number + 1}. " if place == 0 else "     ", "dim"), (piece, "")),
+                    key=f"step {number}" if last else "",
+                    copy=step.sentence if last else "",
+                )
+            )
+        if step.command:
+            commands = wrap_cells(step.command, width - 9)[:6]
+            for place, piece in enumerate(commands):
+                lines.append(
+                    Line(
+                        (("     $ " if place == 0 else "       ", "dim"), (piece, "accent")),
+                        key=f"step {number}" if place == 0 else "",
+                        copy=step.command,
+                    )
+                )
+    return lines

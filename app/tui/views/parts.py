@@ -1,0 +1,148 @@
+"""Parts that details are made of: a head, facts in two columns, rows of another view, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from app.model import text
+from app.model.findings import Finding
+from app.model.health import Health
+from app.tui.lines import BLANK, Line, Span, rule
+from app.tui.picture import Picture, Standing, Times
+from app.tui.views import cells
+from app.tui.views.view import View
+from widgets.cells import fit_cells, wrap_cells
+from widgets.columns import Align, fit_columns
+
+LABEL = 16
+"""Cells of the label of a fact."""
+
+Fact = tuple[str, str] | tuple[str, str, str]
+"""A label, a value, and the value's style."""
+
+
+def gone(noun: str, key: str, picture: Picture) -> list[Line]:
+    """What stands in place of a thing that is not in the facts."""
+    return [
+        BLANK,
+        Line(((f"  {noun} {text.cut(key, 60, picture.ascii)} is not there (any more). esc goes back", "dim"),)),
+    ]
+
+
+def head(name: str, standing: Standing, said: Sequence[str], picture: Picture) -> Line:
+    """The first line: state, name, and what is said of it in a few words."""
+    glyph = cells.glyph_of(standing.health, picture.ascii)
+    between = " - " if picture.ascii else " · "
+    spans: list[Span] = [(f" {glyph} {standing.health.word} ", standing.health.value), (name, "strong")]
+    told = between.join(part for part in said if part)
+    if told:
+        spans.append((between + told, "dim"))
+    return Line(tuple(spans), key="head", copy=name)
+
+
+def facts(pairs: Iterable[Fact], width: int) -> list[Line]:
+    """Labels and values; in two columns where there is room for both, each value in one line."""
+    entries = [(pair[0], pair[1], pair[2] if len(pair) == 3 else "") for pair in pairs if pair[1]]
+    half = (width - 2) // 2
+    fits = width >= 100 and all(len(value) <= half - LABEL - 2 for _, value, _ in entries)
+    if not fits:
+        return [line for entry in entries for line in _fact(entry, width)]
+    rows = (len(entries) + 1) // 2
+    lines = []
+    for index in range(rows):
+        row = [entries[index], *entries[index + rows : index + rows + 1]]
+        spans: list[Span] = []
+        for label, value, style in row:
+            spans += [(f"  {fit_cells(label, LABEL)} ", "dim"), (fit_cells(value, half - LABEL - 3), style)]
+        lines.append(Line(tuple(spans), key=f"fact {row[0][0]}", copy=row[0][1]))
+    return lines
+
+
+def _fact(entry: tuple[str, str, str], width: int) -> list[Line]:
+    label, value, style = entry
+    broken = wrap_cells(value, max(10, width - LABEL - 4))[:8]
+    lines = [Line(((f"  {fit_cells(label, LABEL)} ", "dim"), (broken[0], style)), key=f"fact {label}", copy=value)]
+    return lines + [Line(((" " * (LABEL + 3), ""), (more, style))) for more in broken[1:]]
+
+
+def table(
+    title: str, view: View, records: Iterable[Any], picture: Picture, width: int, *, without: Collection[str] = ()
+) -> list[Line]:
+    """Rows of another view under a title, worst first; Enter opens each."""
+    fields = view.layout(picture, without=without)
+    rows = [view.row(record, fields, picture) for record in records]
+    place = next((index for index, field in enumerate(fields) if field.column.id == view.sort), 0)
+    rows.sort(key=lambda row: (row.last, -row.rank, -_number(row.cells[place].sort), row.cells[1].text))
+    lines = [rule(title, right=str(len(rows)))]
+    if not rows:
+        return [*lines, Line(((f"  {view.empty}", "dim"),))]
+    slots = fit_columns([field.column for field in fields], width - 2)
+    header = "  " + " ".join(
+        fit_cells(slot.column.title, slot.width, right=slot.column.align is Align.RIGHT) for slot in slots
+    )
+    lines.append(Line(((header, "header"),)))
+    for row in rows:
+        spans: list[Span] = [("  ", "")]
+        for number, slot in enumerate(slots):
+            cell = row.cells[slot.index]
+            shown = fit_cells(
+                cell.text,
+                slot.width,
+                right=slot.column.align is Align.RIGHT,
+                cut=lambda v, n: text.cut(v, n, picture.ascii),
+            )
+            spans.append(
+                (shown + (" " if number < len(slots) - 1 else ""), "dim" if row.dim and number else cell.style)
+            )
+        ref = view.ref(row.key)
+        record = next((record for record in view.records(picture).values() if record.key == row.key), None)
+        copy = view.copy(record) if record is not None else row.key
+        lines.append(Line(tuple(spans), key=ref, target=ref, copy=copy, fault=row.fault))
+    return lines
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else -1.0
+
+
+def findings(found: Sequence[Finding], picture: Picture) -> list[Line]:
+    """The findings about a thing, worst first; Enter opens each. Nothing at all without any."""
+    lines = []
+    for finding in found:
+        health = Health.STALE if finding.last_known or picture.lost else finding.severity.health
+        style = health.value if finding.severity.health is not Health.OK else "dim"
+        lines.append(
+            Line(
+                (
+                    (f"  {cells.glyph_of(health, picture.ascii)} {finding.severity.name:<4} ", style),
+                    (finding.what, ""),
+                ),
+                key=f"finding:{finding.id}",
+                target=f"finding:{finding.id}",
+                copy=f"{finding.severity.name} {finding.kind} {finding.subject}: {finding.what}",
+                fault=True,
+                right=((f"{ago(finding.since, picture)} ", "dim"),),
+            )
+        )
+    return lines
+
+
+def ago(at: datetime | None, picture: Picture) -> str:
+    """A moment as its age, or written out, as the reader has chosen; empty if it is not known."""
+    age = picture.age(at)
+    if at is None or age is None:
+        return ""
+    return text.age(age, 6) if picture.times is Times.AGE else cells.moment(at, picture)
+
+
+def both(at: datetime | None, picture: Picture) -> str:
+    """A moment with its age: `14:01:12 UTC, 4m ago`."""
+    age = picture.age(at)
+    if at is None or age is None:
+        return ""
+    shown = at.astimezone() if picture.times is Times.LOCAL else at
+    zone = shown.tzname() if picture.times is Times.LOCAL else "UTC"
+    date = "" if age < 86400 else f"{shown:%Y-%m-%d} "
+    return f"{date}{shown:%H:%M:%S} {text.clean(zone or '')}, {text.duration(text.age_step(age))} ago"
