@@ -80,9 +80,9 @@ async def _unreachable(message: Msg) -> None:
 
 def status(headers: bytes | None) -> int | None:
     """The status code in the first line of raw headers (`NATS/1.0 503`), None without one."""
-    if not headers:
+    if not headers or headers[8:9] != b" ":
         return None
-    code = headers[8:12].strip()
+    code = headers[9:12]
     return int(code) if code.isdigit() else None
 
 

@@ -352,8 +352,9 @@ class JetStreamSource:
         """There is no JetStream: nothing that was known of it is there."""
         self._tables.clear()
         self._account = None
+        error, good_at = clean(sentence, 300), self._link.now()
         for name in self._states:
-            self._set(name, status=SourceStatus.ABSENT, error=clean(sentence, 300), denied=())
+            self._set(name, status=SourceStatus.ABSENT, error=error, good_at=good_at, denied=())
 
     def _no_link(self) -> None:
         connection = self._link.connection

@@ -1,1 +1,373 @@
-"""A KV bucket held in memory by one ordered consumer."""
+"""A KV bucket held in memory: one ephemeral ordered push consumer brings the listing, then every change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from nats.nuid import NUID
+
+from app.model.broker import Stream
+from app.sources import jsapi
+from app.sources.client import fields, status
+from app.sources.connection import NatsLink
+from app.sources.errors import ApiError, LinkDown, NotPermitted, SourceError
+from app.sources.jsapi import JetStreamApi
+from app.sources.kvpoll import POLL_EVERY, poll
+from app.sources.wire import ConsumerMade, Head
+
+HEARTBEAT = 2.0
+"""Seconds between the server's signs of life on an idle consumer."""
+SILENT = 5.0
+"""Seconds without a message or sign of life after which the consumer is made anew."""
+THRESHOLD = 5.0
+"""Seconds after which the server removes a consumer that nobody listens to."""
+_RETRY = 1.0
+_NANO = 1_000_000_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The last message of a key. `at` is the broker's time of it; a marker's value is empty.
+
+    `marker` says what became of the key: `DEL` and `PURGE` by a client, `MaxAge` and the like by the server.
+    """
+
+    value: bytes
+    revision: int
+    at: datetime
+    marker: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class _Feed:
+    """One consumer of ours, and how far it has come."""
+
+    name: str
+    generation: int
+    end: Callable[[], Awaitable[None]]
+    heard: float
+    delivered: int = 0  # consumer sequence
+    seen: set[str] | None = None  # keys of the listing while it runs
+    broken: str = ""
+
+
+class Bucket:
+    """The live keys and markers of one bucket, in `entries`, by key.
+
+    Remade by itself after a reconnect, a gap or silence; `check()` adds what only the list of streams can tell.
+    `filter_subject` narrows it to a part of the bucket (`jobs.>`).
+    """
+
+    def __init__(self, link: NatsLink, bucket: str, filter_subject: str = ">", *, api: JetStreamApi) -> None:
+        self._link = link
+        self._api = api
+        self.bucket = bucket
+        self.stream = f"KV_{bucket}"
+        self._prefix = f"$KV.{bucket}."
+        self._subject = self._prefix + filter_subject
+        self._whole = filter_subject == ">"
+        self.entries: dict[str, Entry] = {}
+        self.loaded = False  # a whole listing was taken in since the last break
+        self.error: SourceError | None = None
+        self.good_at: datetime | None = None  # our clock, when the entries were last known to be true
+        self.polling = False  # the server lets us make no consumer
+        self._changed: set[str] = set()
+        self._feed: _Feed | None = None
+        self._made: datetime | None = None  # when the stream was created
+        self._last = 0  # stream sequence up to which everything was taken in
+        self._stream_last = 0
+        self._last_checked = -1
+        self._ahead = 0  # collections in a row
+        self._short = 0
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._no_consumer_until = 0.0
+
+    def changes(self) -> set[str]:
+        """Keys that were written, deleted or dropped since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def check(self, stream: Stream | None, broker_now: datetime) -> None:
+        """Compares with the stream as just listed: re-created, ahead of us, purged, expired. Call once a collection.
+
+        None: the list of streams is not permitted, nothing can be compared.
+        """
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._keep(), name=f"kv {self.bucket}")
+        if stream is None:
+            return
+        if stream.created != self._made:
+            if self._made is not None:
+                self._forget()
+            self._made = stream.created
+        self._expire(stream, broker_now)
+        self._compare(stream)
+        self._stream_last = stream.last_seq
+        if isinstance(self.error, LinkDown) and self._link.up:
+            self.error = None
+            self._settled.clear()
+            self._wake.set()
+
+    def _compare(self, stream: Stream) -> None:
+        if not self.loaded or self.polling:
+            self._ahead = self._short = 0
+            return
+        behind = self._whole and stream.last_seq > self._last == self._last_checked
+        self._last_checked = self._last
+        self._ahead = self._ahead + 1 if behind else 0
+        self._short = self._short + 1 if self._misses(stream) else 0
+        if self._ahead >= 2:
+            self._break("behind the stream")
+        elif self._short >= 2:
+            self._break("the bucket was purged")
+
+    def _misses(self, stream: Stream) -> bool:
+        """Whether the stream holds fewer messages than we hold entries; a purge sends nothing either."""
+        if stream.messages >= len(self.entries):
+            return False
+        # What was written after that list of streams was made proves nothing.
+        return stream.messages < sum(1 for entry in self.entries.values() if entry.revision <= stream.last_seq)
+
+    def _expire(self, stream: Stream, broker_now: datetime) -> None:
+        """Expiry sends nothing: entries age out by the broker's time of the message, on the broker's clock."""
+        if stream.max_age <= 0:
+            return
+        oldest = broker_now - timedelta(seconds=stream.max_age)
+        for key in [key for key, entry in self.entries.items() if entry.at < oldest]:
+            self._drop(key)
+
+    async def settle(self, timeout: float) -> None:
+        """Waits until a listing that runs is complete, or has failed."""
+        if not self.loaded:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), timeout)
+
+    async def close(self) -> None:
+        """Ends the consumer, as far as the server allows."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._end_feed()
+
+    # --- keeping it alive
+
+    async def _keep(self) -> None:
+        while True:
+            pause = _RETRY
+            try:
+                pause = await self._tend()
+            except LinkDown as error:
+                self._failed(error)
+                pause = _RETRY / 4
+            except SourceError as error:
+                self._failed(error)
+            except Exception:
+                _log.exception("the bucket could not be read")
+                self._failed(SourceError("internal error, see the log"))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+            self._wake.clear()
+
+    async def _tend(self) -> float:
+        """Does what is due; returns the seconds until it looks again at the latest."""
+        if not self._link.up:
+            self._unload()
+            raise LinkDown(self._link.connection.error or "not connected")
+        feed = self._feed
+        clock = time.monotonic()
+        if feed is not None and feed.generation == self._link.generation and not feed.broken:
+            if clock - feed.heard <= SILENT:
+                if self.loaded:
+                    self.good_at = self._link.now()
+                return _RETRY
+            feed.broken = "silent"
+        self._unload()
+        if clock < self._no_consumer_until:
+            return await self._poll()
+        try:
+            await self._make()
+        except NotPermitted:
+            self._no_consumer_until = clock + 60.0
+            return await self._poll()
+        except ApiError as error:
+            if error.number == jsapi.NO_STREAM:
+                raise
+            _log.info("no consumer for bucket %s: %s", self.bucket, error)
+            self._no_consumer_until = clock + 60.0
+            return await self._poll()
+        self.polling = False
+        return _RETRY
+
+    async def _make(self) -> None:
+        await self._end_feed()
+        name = f"watchdeck-{NUID().next().decode()}"
+        feed: _Feed | None = None
+
+        def take(subject: bytes, reply: bytes, payload: bytes, headers: bytes | None) -> None:
+            if feed is not None and feed is self._feed:
+                self._take(feed, subject, reply, payload, headers)
+
+        inbox, end = await self._link.subscribe(take)
+        feed = _Feed(name, self._link.generation, end, time.monotonic(), seen=set())
+        self._feed = feed
+        covered = self._stream_last
+        config = {
+            "name": name,
+            "deliver_subject": inbox,
+            "deliver_policy": "last_per_subject",
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "filter_subject": self._subject,
+            "idle_heartbeat": int(HEARTBEAT * _NANO),
+            "inactive_threshold": int(THRESHOLD * _NANO),
+            "mem_storage": True,
+            "num_replicas": 1,
+            "max_deliver": 1,
+        }
+        request = {"stream_name": self.stream, "config": config, "action": "create"}
+        call = f"CONSUMER.CREATE.{self.stream}.{name}.{self._subject}"
+        try:
+            made = await self._api.call(call, ConsumerMade, request)
+        except SourceError:
+            await self._end_feed(delete=False)
+            raise
+        # The listing begins after that list of streams: all that it counted is covered, also what is gone by now.
+        self._last = max(self._last, covered)
+        if made.num_pending == 0 and feed.delivered == 0:
+            self._complete(feed)
+
+    async def _end_feed(self, *, delete: bool = True) -> None:
+        feed, self._feed = self._feed, None
+        if feed is None:
+            return
+        with contextlib.suppress(SourceError):
+            await feed.end()
+            if delete and self._link.up and feed.generation == self._link.generation:
+                await self._api.call(f"CONSUMER.DELETE.{self.stream}.{feed.name}", Head, timeout=1.0)
+
+    async def _poll(self) -> float:
+        """The way without a consumer: keys by `STREAM.INFO`, values by `DIRECT.GET`."""
+        self.polling = True
+        found = await poll(self._api, self.stream, self._prefix, self._subject)
+        for key, (value, revision, at, headers) in found.items():
+            self._put(key, Entry(value, revision, at, _marker(headers)))
+        for key in self.entries.keys() - found.keys():
+            self._drop(key)
+        self._done()
+        return POLL_EVERY
+
+    # --- what comes in
+
+    def _take(self, feed: _Feed, subject: bytes, reply: bytes, payload: bytes, headers: bytes | None) -> None:
+        feed.heard = time.monotonic()
+        if headers is not None and not reply.startswith(b"$JS.ACK.") and status(headers) is not None:
+            self._sign_of_life(feed, headers)
+            return
+        position = _position(reply)
+        if position is None or feed.broken:
+            return
+        sequence, delivered, at, pending = position
+        if delivered != feed.delivered + 1:
+            self._break("a gap in the bucket's changes")
+            return
+        feed.delivered = delivered
+        key = subject[len(self._prefix) :].decode("utf-8", "replace")
+        self._put(key, Entry(payload, sequence, at, _marker(headers)))
+        self._last = max(self._last, sequence)
+        if feed.seen is not None:
+            feed.seen.add(key)
+            if pending == 0:
+                self._complete(feed)
+
+    def _sign_of_life(self, feed: _Feed, headers: bytes) -> None:
+        """An idle heartbeat says how far the server believes we are; anything else ends the consumer."""
+        if status(headers) != 100:
+            self._break("the server ended the consumer")
+            return
+        last = fields(headers).get("Nats-Last-Consumer", "")
+        if last.isdigit() and int(last) != feed.delivered:
+            self._break("a gap in the bucket's changes")
+
+    def _complete(self, feed: _Feed) -> None:
+        """The listing is whole: what was not in it is there no more."""
+        for key in self.entries.keys() - (feed.seen or set()):
+            self._drop(key)
+        feed.seen = None
+        self._done()
+
+    def _done(self) -> None:
+        self.loaded = True
+        self.error = None
+        self.good_at = self._link.now()
+        self._ahead = self._short = 0
+        self._settled.set()
+
+    def _put(self, key: str, entry: Entry) -> None:
+        self.entries[key] = entry
+        self._changed.add(key)
+
+    def _drop(self, key: str) -> None:
+        del self.entries[key]
+        self._changed.add(key)
+
+    def _break(self, why: str) -> None:
+        """Has the consumer made anew, now."""
+        if self._feed is not None:
+            self._feed.broken = why
+        self._unload()
+        self._wake.set()
+
+    def _unload(self) -> None:
+        if self.loaded:
+            self.loaded = False
+            self._settled.clear()
+
+    def _failed(self, error: SourceError) -> None:
+        self._unload()
+        self.error = error
+        self._settled.set()
+
+    def _forget(self) -> None:
+        """Another bucket of the same name: nothing of the old one is there."""
+        self._changed.update(self.entries)
+        self.entries.clear()
+        self._last = self._stream_last = 0
+        self._break("the bucket was re-created")
+
+
+def _marker(headers: bytes | None) -> str:
+    if not headers:
+        return ""
+    found = fields(headers)
+    operation = found.get("KV-Operation", "")
+    return found.get("Nats-Marker-Reason", "") or (operation if operation in ("DEL", "PURGE") else "")
+
+
+def _position(reply: bytes) -> tuple[int, int, datetime, int] | None:
+    """Stream sequence, consumer sequence, time and pending of a delivery, from its reply subject.
+
+    `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>`, or with domain and account
+    hash before the stream and a random token at the end (ADR-15).
+    """
+    parts = reply.split(b".")
+    first = 5 if len(parts) == 9 else 7
+    if len(parts) < first + 4 or parts[0] != b"$JS":
+        return None
+    try:
+        sequence, delivered, nanoseconds, pending = (int(part) for part in parts[first : first + 4])
+        at = datetime.fromtimestamp(nanoseconds / _NANO, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return sequence, delivered, at, pending

@@ -184,7 +184,8 @@ class Message(msgspec.Struct):
     seq: int = 0
     subject: str = ""
     time: datetime | None = None
-    data: str = ""  # base64
+    data: str = ""  # base64, and so are the headers
+    hdrs: str = ""
 
 
 class MessageGet(msgspec.Struct):
@@ -215,3 +216,10 @@ class UserInfo(msgspec.Struct):
 
 class UserInfoReply(msgspec.Struct):
     data: UserInfo | None = None
+
+
+class ConsumerMade(msgspec.Struct):
+    """The answer to CONSUMER.CREATE: how many messages its listing will bring."""
+
+    error: Error | None = None
+    num_pending: int = 0

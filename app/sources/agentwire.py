@@ -1,0 +1,253 @@
+"""Values of the registry, facts and state buckets, as OSAPI's Go programs write them.
+
+Inner keys of Go structs without JSON tags are capitalised; durations are nanoseconds; maps come sorted. Whatever does
+not fit is Unreadable: a value may be anybody's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from app.model.broker import Pairs
+from app.model.fleet import Agent, Condition, HostFacts, SubComponent, TimelineEvent, Vitals
+from app.model.text import clean
+
+_MOST = 100
+"""Labels, conditions, sub-components and interfaces that are taken of one value."""
+_NANO = 1e9
+_LARGEST = 2**63 - 1
+
+
+class Unreadable(Exception):
+    """A value that is not what its key promises."""
+
+
+class _OsInfo(msgspec.Struct):
+    Distribution: str = ""
+    Version: str = ""
+
+
+class _Loads(msgspec.Struct):
+    Load1: float | None = None
+    Load5: float | None = None
+    Load15: float | None = None
+
+
+class _Memory(msgspec.Struct):
+    Total: int | None = None
+    Available: int | None = None
+
+
+class _Process(msgspec.Struct):
+    cpu_percent: float | None = None
+    rss_bytes: int | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: bool = False
+    reason: str = ""
+    last_transition_time: str = ""
+
+
+class _SubComponent(msgspec.Struct):
+    status: str = ""
+    address: str = ""
+
+
+class Registration(msgspec.Struct):
+    """An agent's registration. The part that beats is apart, so that the rest can be compared."""
+
+    machine_id: str = ""
+    hostname: str = ""
+    started_at: str = ""
+    labels: dict[str, str] | None = None
+    os_info: _OsInfo | None = None
+    agent_version: str = ""
+    conditions: list[_Condition] | None = None
+    state: str = ""
+    sub_components: dict[str, _SubComponent] | None = None
+    registered_at: str = ""
+    uptime: int | None = None
+    load_averages: _Loads | None = None
+    memory_stats: _Memory | None = None
+    process: _Process | None = None
+
+    def still(self) -> tuple[object, ...]:
+        """What does not change with every heartbeat."""
+        return (
+            self.machine_id,
+            self.hostname,
+            self.started_at,
+            self.labels,
+            self.os_info,
+            self.agent_version,
+            self.conditions,
+            self.state,
+            self.sub_components,
+        )
+
+
+class _Interface(msgspec.Struct):
+    name: str = ""
+    ipv4: str = ""
+    ipv6: str = ""
+
+
+class _Facts(msgspec.Struct):
+    architecture: str = ""
+    kernel_version: str = ""
+    cpu_count: int | None = None
+    fqdn: str = ""
+    service_mgr: str = ""
+    package_mgr: str = ""
+    containerized: bool | None = None
+    primary_interface: str = ""
+    interfaces: list[_Interface] | None = None
+    facts: dict[str, Any] | None = None
+
+
+class _Event(msgspec.Struct):
+    timestamp: str = ""
+    event: str = ""
+    hostname: str = ""
+    message: str = ""
+    error: str = ""
+
+
+_registrations = msgspec.json.Decoder(Registration)
+_facts = msgspec.json.Decoder(_Facts)
+_events = msgspec.json.Decoder(_Event)
+
+
+def registration(value: bytes) -> Registration:
+    """Reads an agent's registration. Raises Unreadable."""
+    decoded: Registration = _decode(_registrations, value)
+    if not (decoded.machine_id or decoded.hostname):
+        raise Unreadable("neither machine id nor hostname")
+    return decoded
+
+
+def agent(key: str, wire: Registration) -> Agent:
+    """The still part of an agent, present and as registered."""
+    os_info = wire.os_info or _OsInfo()
+    conditions = (wire.conditions or [])[:_MOST]
+    parts = sorted((wire.sub_components or {}).items())[:_MOST]
+    return Agent(
+        key=clean(key, 255),
+        machine_id=clean(wire.machine_id, 255),
+        hostname=clean(wire.hostname or key, 255),
+        state=clean(wire.state, 40) or "Ready",
+        labels=_pairs(wire.labels),
+        started_at=moment(wire.started_at),
+        os=clean(f"{os_info.Distribution[:100]} {os_info.Version[:100]}".strip(), 100),
+        version=clean(wire.agent_version, 60),
+        conditions=tuple(
+            Condition(clean(one.type, 60), one.status, clean(one.reason), moment(one.last_transition_time))
+            for one in conditions
+        ),
+        sub_components=tuple(
+            SubComponent(clean(name, 100), clean(part.status, 40), clean(part.address, 200)) for name, part in parts
+        ),
+    )
+
+
+def vitals(key: str, wire: Registration, beat: datetime) -> Vitals:
+    """What beats. `beat` is the broker's time of the registration."""
+    loads = wire.load_averages or _Loads()
+    memory = wire.memory_stats or _Memory()
+    process = wire.process or _Process()
+    return Vitals(
+        key=clean(key, 255),
+        beat=beat,
+        registered_at=moment(wire.registered_at),
+        cpu=_real(process.cpu_percent),
+        rss=_whole(process.rss_bytes),
+        load1=_real(loads.Load1),
+        load5=_real(loads.Load5),
+        load15=_real(loads.Load15),
+        memory_total=_whole(memory.Total),
+        memory_available=_whole(memory.Available),
+        uptime=wire.uptime / _NANO if wire.uptime is not None and 0 <= wire.uptime <= _LARGEST else None,
+    )
+
+
+def host_facts(key: str, value: bytes, at: datetime) -> HostFacts:
+    """An agent's slow facts. Raises Unreadable."""
+    wire: _Facts = _decode(_facts, value)
+    interfaces = {
+        one.name: ", ".join(address[:60] for address in (one.ipv4, one.ipv6) if address)
+        for one in (wire.interfaces or [])[:_MOST]
+    }
+    return HostFacts(
+        key=clean(key, 255),
+        at=at,
+        architecture=clean(wire.architecture, 40),
+        kernel=clean(wire.kernel_version, 100),
+        cpus=_whole(wire.cpu_count),
+        fqdn=clean(wire.fqdn, 255),
+        service_manager=clean(wire.service_mgr, 60),
+        package_manager=clean(wire.package_mgr, 60),
+        containerized=wire.containerized,
+        primary_interface=clean(wire.primary_interface, 60),
+        interfaces=_pairs(interfaces),
+        extra=_pairs({name: _plain(value) for name, value in list((wire.facts or {}).items())[:_MOST]}),
+    )
+
+
+def timeline_event(value: bytes, at: datetime) -> TimelineEvent:
+    """One event of an agent's timeline; without a readable time of its own it has the broker's. Raises Unreadable."""
+    wire: _Event = _decode(_events, value)
+    return TimelineEvent(
+        moment(wire.timestamp) or at,
+        clean(wire.event, 60),
+        clean(wire.hostname, 255),
+        clean(wire.message),
+        clean(wire.error),
+    )
+
+
+def moment(text: str) -> datetime | None:
+    """A time as Go writes it: RFC 3339 with up to nine digits of a second. None where it is none."""
+    if not text or len(text) > 40:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+        value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return value if value.year > 1 else None
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], value: bytes) -> Any:
+    try:
+        return decoder.decode(value)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
+        raise Unreadable(type(error).__name__) from error
+
+
+def _pairs(values: Mapping[str, str] | None) -> Pairs:
+    some = list((values or {}).items())[:_MOST]
+    return tuple(sorted((clean(name, 200), clean(value, 500)) for name, value in some))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value)[:2000].decode("utf-8", "replace")
+    except (msgspec.MsgspecError, RecursionError, TypeError, ValueError):
+        return "?"
+
+
+def _whole(number: int | None) -> int | None:
+    return number if number is not None and 0 <= number <= _LARGEST else None
+
+
+def _real(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) and abs(number) < 1e12 else None
