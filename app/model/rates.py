@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from app.model.broker import Answer, Consumer, Flow, LinkState, Stream
 from app.model.series import MEMORY, Series
-from app.model.snapshot import Snapshot
+from app.model.snapshot import Snapshot, SourceState
 
 WINDOW = 10.0
 """Seconds over which the rates of a flow are means."""
@@ -85,9 +85,9 @@ class History:
         streams, consumers = snapshot.sources.get("streams"), snapshot.sources.get("consumers")
         changed = False
         if streams is not None and streams.fresh:
-            changed |= _take(self._streams, snapshot.streams, at, streams.interval, _stream_values)
+            changed |= _take(self._streams, snapshot.streams, at, streams, _stream_values)
         if consumers is not None and consumers.fresh:
-            changed |= _take(self._consumers, snapshot.consumers, at, consumers.interval, _consumer_values)
+            changed |= _take(self._consumers, snapshot.consumers, at, consumers, _consumer_values)
         if changed:
             self._flows = MappingProxyType({**self._streams.flows, **self._consumers.flows})
 
@@ -173,10 +173,15 @@ def _take(
     track: _Track,
     table: Mapping[str, Stream] | Mapping[str, Consumer],
     at: float,
-    interval: float,
+    source: SourceState,
     values: Callable[..., tuple[float, ...]],
 ) -> bool:
-    """One fresh collection of a section; whether a flow changed."""
+    """One collection of a section; whether a flow changed. Facts of the `good_at` seen last say nothing new."""
+    interval = source.interval
+    if source.good_at is not None:
+        at = source.good_at.timestamp()
+        if track.ticks and at <= track.ticks[-1]:
+            return False
     # Where a sweep over all rows takes longer than the window, a rate is that of the last two visits.
     track.window = WINDOW if interval * 2 <= WINDOW else interval * 2
     track.ticks.append(at)

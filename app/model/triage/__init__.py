@@ -1,0 +1,183 @@
+"""Triage: from facts to findings. Rules say what they see, hysteresis when it counts, correlation what causes what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from app.model.broker import Consumer
+from app.model.findings import Finding, Severity, Step
+from app.model.rates import History
+from app.model.snapshot import Capability, Snapshot
+from app.model.text import clean
+from app.model.triage import agents, consumers, nats, sources, streams
+from app.model.triage.candidates import Candidate, Context, Owners
+from app.model.triage.correlate import Groups, correlate
+from app.model.triage.hysteresis import Held, step
+from app.model.triage.known import frozen, owners, unanswered, vanished
+from app.model.triage.records import Records
+from app.model.triage.rules import RULES, THRESHOLDS
+from app.model.triage.rules import explain as explain_rule
+from app.model.triage.thresholds import ThresholdError, Thresholds
+
+__all__ = ["RULES", "ThresholdError", "Triage", "explain_rule"]
+
+_NOTHING: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+_NO_RUNBOOKS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A finding, and what it was made of."""
+
+    candidate: Candidate
+    so: tuple[Severity, int, bool]  # level, flaps, last known
+    finding: Finding
+
+
+class Triage:
+    """Judges snapshot after snapshot of one site, and remembers how long what holds.
+
+    `thresholds` and `runbooks` are the tables of the configuration; raises ThresholdError for one that cannot be used.
+    """
+
+    def __init__(
+        self,
+        thresholds: Mapping[str, Mapping[str, object]] = _NOTHING,
+        runbooks: Mapping[str, str] = _NO_RUNBOOKS,
+    ) -> None:
+        self._thresholds = Thresholds(THRESHOLDS, thresholds)
+        self._runbooks = dict(runbooks)
+        self._held: dict[str, Held] = {}
+        self._consumers = Records(consumers.judge)
+        self._agents = Records(agents.judge)
+        self._made: dict[str, _Made] = {}
+        self._findings: Mapping[str, Finding] = MappingProxyType({})
+        self._groups = Groups()
+        self._owners = Owners()
+        self._owned: Mapping[str, Consumer] | None = None
+
+    def explain(self, rule: str, stream: str = "") -> str:
+        """A rule in words, with its thresholds in force and where each comes from. KeyError for an unknown rule."""
+        return explain_rule(rule, self._thresholds, stream)
+
+    def judge(self, snapshot: Snapshot, history: History) -> Mapping[str, Finding]:
+        """The findings of now by id, most urgent first. One that is as before is the same object.
+
+        What rests on a source that brings no fresh facts is kept as last known: neither raised nor cleared.
+        """
+        if snapshot.at is None:
+            return self._findings
+        context = self._context(snapshot, history)
+        stale = frozen(snapshot)
+        found = {candidate.id: candidate for candidate in self._candidates(context, stale)}
+        self._step(found, context, stale)
+        made = self._make(context, stale)
+        begun = {name: _fault_since(held) for name, held in self._held.items() if name in made}
+        self._findings = self._same(correlate(made, begun, context, self._groups))
+        return self._findings
+
+    def _context(self, snapshot: Snapshot, history: History) -> Context:
+        now = (snapshot.at or datetime.now(UTC)) + timedelta(seconds=snapshot.site.clock_offset)
+        registry, states = snapshot.sources.get("registry"), snapshot.sources
+        fleet = Capability.FLEET in snapshot.site.capabilities and registry is not None and registry.fresh
+        interval = states["consumers"].interval if "consumers" in states else 0.0
+        if snapshot.consumers is not self._owned:
+            if self._owned is None or snapshot.consumers.keys() != self._owned.keys():
+                self._owners = owners(snapshot.consumers)
+            self._owned = snapshot.consumers
+        # A row that a long sweep has not come back to yet says how things were up to one sweep ago.
+        sweep = interval if interval > 2 else 0.0
+        return Context(snapshot, history, self._thresholds, now, self._owners, fleet, sweep)
+
+    def _candidates(self, context: Context, stale: frozenset[str]) -> Iterator[Candidate]:
+        yield from nats.judge(context)
+        yield from sources.judge(context)
+        if streams.SOURCE not in stale:
+            yield from streams.judge(context)
+        if consumers.SOURCE not in stale:
+            yield from self._consumers.candidates(context.snapshot.consumers, context)
+        if agents.SOURCE not in stale:
+            yield from self._agents.candidates(context.snapshot.agents, context)
+
+    def _step(self, found: Mapping[str, Candidate], context: Context, stale: frozenset[str]) -> None:
+        now, held = context.now.timestamp(), self._held
+        # Whoever lost the connection with us needs as long as we do to be heard of again.
+        returning = context.history.reconnecting(context.snapshot.at or context.now)
+        for name in [*held, *(name for name in found if name not in held)]:
+            before, candidate = held.get(name), found.get(name)
+            known = candidate or (before.candidate if before else None)
+            if known is None or known.source in stale or unanswered(known, context.snapshot):
+                continue
+            if (
+                returning
+                and known.rule == agents.GONE
+                and (before is None or before.level is None or candidate is None)
+            ):
+                continue
+            if candidate is None and vanished(known, context.snapshot):
+                del held[name]
+                continue
+            after = step(before, candidate, now)
+            if after is None:
+                held.pop(name, None)
+            elif after is not before:
+                held[name] = after
+
+    def _make(self, context: Context, stale: frozenset[str]) -> dict[str, Finding]:
+        """The findings that are shown, each made anew only where something about it changed."""
+        made: dict[str, _Made] = {}
+        for name, held in self._held.items():
+            level, candidate = held.shown, held.candidate
+            if level is None:
+                continue
+            flaps = len(held.changes) if held.flapping else 0
+            last_known = candidate.source in stale or unanswered(candidate, context.snapshot)
+            last = self._made.get(name)
+            if last is None or last.candidate is not candidate or last.so != (level, flaps, last_known):
+                last = _Made(candidate, (level, flaps, last_known), self._finding(held, level, flaps, last_known))
+            made[name] = last
+        self._made = made
+        return {name: each.finding for name, each in made.items()}
+
+    def _finding(self, held: Held, level: Severity, flaps: int, last_known: bool) -> Finding:
+        candidate = held.candidate
+        since, exact = candidate.since, candidate.exact
+        if since is None:
+            since, exact = datetime.fromtimestamp(held.first, UTC), False
+        runbook = self._runbooks.get(candidate.rule, "")
+        return Finding(
+            candidate.id,
+            candidate.rule,
+            level,
+            candidate.kind,
+            candidate.subject,
+            f"flapping ({flaps} changes in 10m)" if flaps else candidate.what,
+            candidate.refs,
+            since,
+            exact,
+            f"now: {candidate.what}" if flaps else candidate.detail,
+            candidate.evidence,
+            (*candidate.steps, Step("Runbook", clean(runbook))) if runbook else candidate.steps,
+            last_known=last_known,
+            flaps=flaps,
+            measured=candidate.measured,
+        )
+
+    def _same(self, findings: dict[str, Finding]) -> Mapping[str, Finding]:
+        """The findings, with the objects of before where nothing changed; the very mapping if nothing did at all."""
+        before = self._findings
+        kept = {name: before[name] if before.get(name) == each else each for name, each in findings.items()}
+        if list(kept) == list(before) and all(each is before[name] for name, each in kept.items()):
+            return before
+        return MappingProxyType(kept)
+
+
+def _fault_since(held: Held) -> datetime:
+    """Since when it is a fault: it has then held for as long as its rule asks."""
+    begun = held.candidate.begun
+    if begun is None:
+        return datetime.fromtimestamp(held.first, UTC)
+    return begun + timedelta(seconds=held.candidate.hold)

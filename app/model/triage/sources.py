@@ -1,0 +1,77 @@
+"""The rule about our own sources: `facts.stale`."""
+
+from __future__ import annotations
+
+from app.model.findings import Evidence, Severity
+from app.model.snapshot import SourceState, SourceStatus
+from app.model.text import duration
+from app.model.triage.candidates import Candidate, Context, length
+from app.model.triage.thresholds import Limits, Threshold, Unit, written
+
+STALE = "facts.stale"
+
+THRESHOLDS = {
+    STALE: (
+        Threshold("intervals", Unit.NUMBER, 3.0, "of the source's own interval without fresh facts"),
+        Threshold("least", Unit.SECONDS, 10.0, "without fresh facts, however short the interval"),
+    ),
+}
+
+_NAMES = {
+    "account": "account",
+    "streams": "stream",
+    "consumers": "consumer",
+    "registry": "agent",
+    "facts": "host",
+    "state": "agent state",
+}
+_JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
+
+
+def judge(context: Context) -> list[Candidate]:
+    """One candidate for each source that is too old.
+
+    Not for what is absent or not permitted: that is no matter of age, and its pane says so.
+    """
+    limits = context.thresholds.of(STALE)
+    if not limits.on:
+        return []
+    found = (_stale(context, source, limits) for source in context.snapshot.sources.values())
+    return [candidate for candidate in found if candidate is not None]
+
+
+def _stale(context: Context, source: SourceState, limits: Limits) -> Candidate | None:
+    if source.status not in _JUDGED:
+        return None
+    begun = context.theirs(source.good_at or context.site.watching_since or context.site.connection.since)
+    if begun is None:
+        return None
+    old, allowed = context.age(begun), max(limits["intervals"] * source.interval, limits["least"])
+    if old <= allowed:
+        return None
+    name = _NAMES.get(source.name, source.name)
+    what = f"{name} facts {length(old)} old" if source.good_at else f"no {name} facts for {length(old)}"
+    return Candidate(
+        STALE,
+        source.name,
+        "source",
+        source.name,
+        f"{what}: {source.error}" if source.error else what,
+        Severity.WARN,
+        (f"source:{source.name}",),
+        begun=begun,
+        since=begun,
+        exact=source.good_at is not None,
+        clear=0.0,
+        detail=f"what is shown of it is the last known; tried every {duration(source.interval)}",
+        evidence=(
+            Evidence(
+                "age",
+                length(old),
+                f"{limits['intervals']:g} x {duration(source.interval)}, at least "
+                f"{written(Unit.SECONDS, limits['least'])}",
+                limits.origin("intervals"),
+            ),
+        ),
+        measured=old,
+    )

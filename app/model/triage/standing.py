@@ -1,0 +1,146 @@
+"""Standing: how each row, each section and the whole stands, by the findings and by how fresh the facts are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+from app.model.broker import Answer, Consumer, LinkState, Stream, hidden
+from app.model.findings import Finding, Severity
+from app.model.fleet import Agent, Presence
+from app.model.health import Health
+from app.model.snapshot import Count, Snapshot, SourceStatus, Verdict
+from app.model.triage.correlate import for_many
+from app.model.triage.nats import CREDENTIALS, UNREACHABLE
+
+SOURCE_OF = {"streams": "streams", "consumers": "consumers", "agents": "registry"}
+"""The source that each section's rows rest on."""
+
+_PREFIX = {"stream:": "streams", "consumer:": "consumers", "agent:": "agents"}
+_CORE = ("streams", "consumers", "registry")
+_NO_MATTER_OF_AGE = frozenset((SourceStatus.ABSENT, SourceStatus.DENIED))
+_NOTHING: frozenset[str] = frozenset()
+
+
+def stale_sections(snapshot: Snapshot) -> frozenset[str]:
+    """Sections whose rows are only the last known ones: their source, or the connection, does not bring facts now."""
+    if snapshot.site.connection.state is not LinkState.CONNECTED:
+        return frozenset(SOURCE_OF)
+    states = {section: snapshot.sources.get(source) for section, source in SOURCE_OF.items()}
+    return frozenset(
+        section
+        for section, state in states.items()
+        if state is not None and not state.fresh and state.status is not SourceStatus.ABSENT
+    )
+
+
+def standings(findings: Mapping[str, Finding], stale: Collection[str] = _NOTHING) -> Mapping[str, Health]:
+    """The worst health of each row that a finding names; STALE for rows of stale sections. Rows not in it are OK."""
+    worst: dict[str, Health] = {}
+    for finding in findings.values():
+        health = finding.severity.health
+        if for_many(finding):
+            continue  # each of the many has its own
+        for ref in finding.refs:
+            if (known := worst.get(ref)) is None or known.rank < health.rank:
+                worst[ref] = health
+    if stale:
+        for ref in worst:
+            if _PREFIX.get(ref[: ref.find(":") + 1]) in stale:
+                worst[ref] = Health.STALE
+    return worst
+
+
+def counts(snapshot: Snapshot, standings: Mapping[str, Health]) -> Mapping[str, Count]:
+    """Rows of streams, consumers and agents by state. Own and hidden consumers and agents that left are not counted."""
+    stale = stale_sections(snapshot)
+    return {
+        "streams": _count(snapshot.streams, "stream:", standings, "streams" in stale),
+        "consumers": _count_consumers(snapshot, standings, "consumers" in stale),
+        "agents": _count_agents(snapshot.agents, standings, "agents" in stale),
+    }
+
+
+def _tally(total: int, states: Counter[Health], stale: bool) -> Count:
+    """`states` are those that are not OK."""
+    if stale:
+        return Count(stale=total)
+    return Count(
+        ok=total - states.total() + states[Health.OK],
+        warn=states[Health.WARN],
+        crit=states[Health.CRIT],
+        unknown=states[Health.UNKNOWN],
+        stale=states[Health.STALE],
+    )
+
+
+def _count(table: Mapping[str, Stream], prefix: str, standings: Mapping[str, Health], stale: bool) -> Count:
+    states = Counter(_state(row, standings.get(prefix + key)) for key, row in table.items())
+    return _tally(len(table), states, stale)
+
+
+def _state(row: Stream | Consumer, standing: Health | None) -> Health:
+    if row.answer is not Answer.OK and (standing is None or standing.rank < Health.WARN.rank):
+        return Health.UNKNOWN
+    return standing or Health.OK
+
+
+def _count_consumers(snapshot: Snapshot, standings: Mapping[str, Health], stale: bool) -> Count:
+    now = snapshot.at
+    total, states = 0, Counter[Health]()
+    for key, consumer in snapshot.consumers.items():
+        if consumer.own or (now is not None and not _plain(consumer) and hidden(consumer, now)):
+            continue
+        total += 1
+        standing = standings.get("consumer:" + key)
+        if standing is not None or consumer.answer is not Answer.OK:
+            states[_state(consumer, standing)] += 1
+    return _tally(total, states, stale)
+
+
+def _plain(consumer: Consumer) -> bool:
+    """Never hidden, whatever the time."""
+    return consumer.durable and consumer.ack_policy != "none"
+
+
+def _count_agents(agents: Mapping[str, Agent], standings: Mapping[str, Health], stale: bool) -> Count:
+    left = sum(agent.presence is Presence.LEFT for agent in agents.values())
+    states: Counter[Health] = Counter()
+    for ref, standing in standings.items():
+        if not ref.startswith("agent:"):
+            continue
+        agent = agents.get(ref.removeprefix("agent:"))
+        if agent is not None and agent.presence is not Presence.LEFT:
+            states[standing] += 1
+    return _tally(len(agents) - left, states, stale)
+
+
+def verdict(snapshot: Snapshot) -> Verdict:
+    """How bad it all is. Folded findings count once, as their cause.
+
+    UNKNOWN, with the last known numbers, while there is no connection or a core source brings no fresh facts: never OK
+    by default. What is absent or not permitted is left out, unless nothing else is left.
+    """
+    known = _known(snapshot)
+    down = snapshot.site.connection.state is not LinkState.CONNECTED
+    levels: Counter[Severity] = Counter()
+    for finding in snapshot.findings.values():
+        if not finding.cause and not down:
+            levels[finding.severity] += 1
+        elif down and finding.last_known and (not finding.cause or finding.cause in _SITE):
+            levels[finding.severity] += 1  # what was last known, not that it is no more
+    health = Health.UNKNOWN
+    if known:
+        health = Health.CRIT if levels[Severity.CRIT] else Health.WARN if levels[Severity.WARN] else Health.OK
+    return Verdict(health, levels[Severity.CRIT], levels[Severity.WARN], levels[Severity.INFO])
+
+
+_SITE = frozenset((f"{UNREACHABLE}|nats", f"{CREDENTIALS}|nats"))
+
+
+def _known(snapshot: Snapshot) -> bool:
+    if snapshot.site.connection.state is not LinkState.CONNECTED:
+        return False
+    states = [state for name in _CORE if (state := snapshot.sources.get(name)) is not None]
+    fresh = [state.fresh for state in states if state.status not in _NO_MATTER_OF_AGE]
+    return bool(fresh) and all(fresh)
