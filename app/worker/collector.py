@@ -77,7 +77,16 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
     broker = JetStreamSource(
         link, interval=nats.interval, max_requests=nats.max_requests, domain=nats.domain, api_prefix=nats.api_prefix
     )
-    fleet = FleetSource(link, names, settings.namespace)
+    fleet = FleetSource(
+        link,
+        registry=names.registry,
+        facts=names.facts,
+        state=names.state,
+        job_queue=names.job_queue,
+        namespace=settings.namespace,
+        domain=nats.domain,
+        api_prefix=nats.api_prefix,
+    )
     return Sources(link=link, broker=broker.collect, fleet=fleet.collect, close=fleet.close)
 
 
@@ -109,16 +118,7 @@ class Collector:
         self._failing = False
         first = tuple(SourceState(name) for name in BROKER_SOURCES)
         broker = BrokerFacts(account=None, streams={}, consumers={}, states=first, interval=self._interval)
-        fleet = FleetFacts(
-            agents={},
-            vitals={},
-            facts={},
-            states=tuple(SourceState(name) for name in FLEET_SOURCES),
-            namespace="",
-            namespaces=(),
-            found=False,
-            present=False,
-        )
+        fleet = FleetFacts(states=tuple(SourceState(name) for name in FLEET_SOURCES))
         self._broker = Turns("broker", broker, TIMEOUT, self._wake.set)
         self._fleet = Turns("fleet", fleet, TIMEOUT, self._wake.set)
 

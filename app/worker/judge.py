@@ -9,11 +9,14 @@ from app.model.findings import Finding
 from app.model.rates import History
 from app.model.snapshot import Count, Snapshot, Verdict
 from app.model.triage import Triage
-from app.model.triage.standing import counts, standings, verdict
+from app.model.triage.standing import counts, stale_sections, standings, verdict
 
 
 class TriageJudge:
-    """The rules with the thresholds and runbooks of the settings, over the history of this run."""
+    """The rules with the thresholds and runbooks of the settings, over the history of this run.
+
+    Raises ThresholdError for thresholds that cannot be used.
+    """
 
     def __init__(self, thresholds: Mapping[str, Mapping[str, object]], runbooks: Mapping[str, str]) -> None:
         self._history = History()
@@ -29,7 +32,7 @@ class TriageJudge:
         return self._triage.judge(snapshot, self._history)
 
     def counts(self, snapshot: Snapshot) -> Mapping[str, Count]:
-        return counts(snapshot, standings(snapshot.findings))
+        return counts(snapshot, standings(snapshot.findings, stale_sections(snapshot)))
 
     def verdict(self, snapshot: Snapshot) -> Verdict:
         return verdict(snapshot)

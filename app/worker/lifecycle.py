@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from app import __version__
+from app.model.triage import ThresholdError
 from app.settings import Settings, SettingsError, places
 from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint
 from app.worker.board import Board
 from app.worker.collector import Collector
+from app.worker.judge import TriageJudge
 from app.worker.lock import LockHeld, StateLock
 from app.worker.parent import outlive_no_deck
 from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen
@@ -130,16 +132,21 @@ def run_worker(
 
     `ready` is called once, when readiness is reached.
     """
+    try:
+        judge = TriageJudge(settings.thresholds, settings.runbooks)
+    except ThresholdError as error:
+        raise CannotStart(f"{settings.config_file}: {error}") from None
     holdings = take_hold(settings, env, child=parent_fd is not None)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_live(settings, holdings, serve, parent_fd, ready))
+            return runner.run(_live(settings, judge, holdings, serve, parent_fd, ready))
     finally:
         holdings.release()
 
 
 async def _live(
     settings: Settings,
+    judge: TriageJudge,
     holdings: Holdings,
     serve: Serve,
     parent_fd: int | None,
@@ -153,7 +160,7 @@ async def _live(
         loop.add_signal_handler(number, ending.begin, signal.Signals(number).name)
     for warning in settings.warnings:
         _log.warning("%s", warning)
-    collector = Collector(settings, board)
+    collector = Collector(settings, board, judge=judge)
 
     def listening() -> None:
         record = LockRecord(pid=os.getpid(), socket=str(holdings.socket_path), version=__version__, fingerprint=mark)
