@@ -37,7 +37,7 @@ def _known(request: Request) -> None:
         raise HTTPException(403, "missing permission: read the feed")
 
 
-def feed(board: Board, *, hold: float = HOLD) -> APIRouter:
+def feed(board: Board) -> APIRouter:
     """`GET /api/v1/feed`, `POST /api/v1/refresh`, `GET /api/v1/worker`."""
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(_known)])
     ledger = Ledger()
@@ -49,11 +49,12 @@ def feed(board: Board, *, hold: float = HOLD) -> APIRouter:
         since: Annotated[str, Query(max_length=100)] = "",
         deck: Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = "",
         look: Annotated[list[str] | None, Query(max_length=64)] = None,
+        wait: Annotated[float, Query(ge=0, le=HOLD)] = HOLD,
     ) -> Response:
         asked, mark = _sections(sections), _mark(since)
         if deck:
             board.look(deck, frozenset(look or ()))
-        if not await _held(request, _news(board, ledger, mark, asked, hold)):
+        if not await _held(request, _news(board, ledger, mark, asked, wait)):
             return Response(status_code=204)  # nobody is there to read it
         if deck:
             board.heard(deck)

@@ -53,6 +53,7 @@ class WorkerFeed(Feed):
         self._closed = False
         self._interrupt = asyncio.Event()  # the question changed, or somebody wants an answer now
         self._heard = 0.0
+        self._shown: Mark | None = None  # what the last live frame told
         self._lost = False  # since the last answer the worker was given up
         self._failures = 0
 
@@ -117,6 +118,7 @@ class WorkerFeed(Feed):
 
     async def _turn(self, link: Link) -> None:
         """One question and its answer."""
+        self._interrupt.clear()
         wanted = self._wanted
         self._assembler.keep(wanted)
         lacking = self._assembler.lacks(wanted)
@@ -125,7 +127,6 @@ class WorkerFeed(Feed):
         if answer is None:
             return
         step = await self._read(*answer, asked)
-        before = self._assembler.mark
         self._assembler.take(step)
         self._steps.append(step)
         self._failures = 0
@@ -134,14 +135,13 @@ class WorkerFeed(Feed):
         for step in self._steps:
             self._news.absorb(step)
         self._steps.clear()
-        self._news.say(FeedState.LIVE, self._what_happened(before, step))
-        self._lost = False
+        self._news.say(FeedState.LIVE, self._what_happened(step))
+        self._shown, self._lost = step.mark, False
 
     async def _ask(self, link: Link, since: Mark | None, asked: frozenset[str]) -> tuple[bytes, str] | None:
         """Waits for an answer, LOST meanwhile if it is long in coming; None if the question changed."""
-        self._interrupt.clear()
         began = time.monotonic()
-        poll = asyncio.create_task(link.poll(since, asked, self._deck, self._look, self._hear))
+        poll = asyncio.create_task(self._poll(link, since, asked))
         changed = asyncio.create_task(self._interrupt.wait())
         try:
             while True:
@@ -161,6 +161,11 @@ class WorkerFeed(Feed):
                 task.cancel()
             await asyncio.gather(poll, changed, return_exceptions=True)
 
+    def _poll(self, link: Link, since: Mark | None, asked: frozenset[str]) -> Coroutine[Any, Any, tuple[bytes, str]]:
+        # Who shows that nobody answers does not wait for news to take it back.
+        wait = self._news.state is FeedState.LIVE
+        return link.poll(since, asked, deck=self._deck, look=self._look, wait=wait, heard=self._hear)
+
     def _hear(self) -> None:
         self._heard = time.monotonic()
 
@@ -174,8 +179,8 @@ class WorkerFeed(Feed):
             return await asyncio.to_thread(read)
         return read()
 
-    def _what_happened(self, before: Mark | None, step: Step) -> str:
-        target = self._target
+    def _what_happened(self, step: Step) -> str:
+        before, target = self._shown, self._target
         note = target.note if target is not None else ""
         if before is None or not before.epoch:
             return note if self._news.state is not FeedState.LIVE else ""
@@ -203,9 +208,10 @@ class WorkerFeed(Feed):
         await self._pause(_PAUSES[min(self._failures, len(_PAUSES)) - 1])
 
     async def _pause(self, seconds: float) -> None:
-        self._interrupt.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._interrupt.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._interrupt.wait()
+        self._interrupt.clear()
 
     async def _let_go(self) -> None:
         """Closes the link and lets go of the target; quick, and silent about faults."""
@@ -225,6 +231,7 @@ async def _closing(target: Target) -> None:
 
 async def _bounded(work: Coroutine[Any, Any, None]) -> None:
     try:
-        await asyncio.wait_for(work, CLOSE_TIMEOUT)
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await work
     except Exception as error:
         _LOG.info("closing: %r", error)

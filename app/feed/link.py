@@ -50,14 +50,21 @@ class Link:
         self,
         since: Mark | None,
         sections: Collection[str],
+        *,
         deck: str,
         look: Collection[str],
+        wait: bool,
         heard: Callable[[], None],
     ) -> tuple[bytes, str]:
-        """Asks for news and waits for them: the raw body and its encoding. `heard` is called as bytes come in."""
+        """Asks for news: the raw body and its encoding.
+
+        The worker holds the question until there is news unless `wait` is false. `heard` is called as bytes come in.
+        """
         parameters: dict[str, str | list[str]] = {"sections": ",".join(sorted(sections)), "deck": deck}
         if since is not None:
             parameters["since"] = str(since)
+        if not wait:
+            parameters["wait"] = "0"
         if look:
             parameters["look"] = sorted(look)
         import httpx
