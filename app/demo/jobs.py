@@ -20,6 +20,7 @@ REMEMBERED = 5_000
 """Jobs that are held in memory; an older one is read from the bucket."""
 FAILING = 0.01
 """Share of the first tries that fail; the try after the first back-off (30 s) succeeds."""
+HOUR = 3600.0
 OPERATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("node.hostname.get", {}),
     ("node.disk.get", {}),
@@ -66,6 +67,8 @@ class Desk:
         self._layout = layout
         self._seed = seed
         self._known: OrderedDict[str, Job] = OrderedDict()
+        self.begun: set[str] = set()
+        """Ids of jobs of an hour, which some agent has in hand: it will not live to end them."""
         self._skipped: str = ""  # the last skipped job: what people retry
 
     async def issue(self, job: Job, data: Mapping[str, Any]) -> None:
@@ -183,6 +186,8 @@ async def handle(desk: Desk, host: Host, job_id: str, deliveries: int) -> bool:
     await desk.tell(job_id, "acknowledged", host.hostname, about)
     await desk.tell(job_id, "started", host.hostname, {"agent_version": "", "pid": 1000 + host.cpus})
     began = now_ns()
+    if job.seconds >= HOUR:
+        desk.begun.add(job_id)
     await asyncio.sleep(job.seconds)
     took = {"duration_ms": (now_ns() - began) // 1_000_000}
     if job.operation in _LINUX_ONLY and host.system[0] == "Rocky Linux":

@@ -62,7 +62,7 @@ class Simulation:
             self.link, self.layout, self._desk, self.workers, rate, _split(self._rng), direct_only=direct_only
         )
         self._traffic.reachable = self._reachable
-        self._shop = Shop(self.link, random.Random(f"{seed}:shop"))  # noqa: S311  a simulation
+        self._shop = Shop(self.link, random.Random(f"{seed}:shop"), speed)  # noqa: S311  a simulation
         self._clients: dict[str, Client] = {}
         self._died: dict[str, float] = {}
         self._audit_client: Client | None = None
@@ -232,7 +232,6 @@ class Simulation:
             host.strain.clear()
         elif step.act is Act.AGENT_DIES:
             await self._traffic.last_jobs(host)
-            await asyncio.sleep(0.5)  # they arrive and are begun
             host.alive = False
             self._died[host.hostname] = asyncio.get_running_loop().time()
             await self._clients[host.hostname].leave()

@@ -75,9 +75,10 @@ def backfill() -> Config:
 class Shop:
     """Publishes orders and mails, and runs their clients."""
 
-    def __init__(self, link: Link, rng: random.Random) -> None:
+    def __init__(self, link: Link, rng: random.Random, speed: float = 1.0) -> None:
         self._link = link
         self._rng = rng
+        self._speed = min(10.0, speed)  # of trade, so that a hastened client hangs sooner, too
         self._pace = random.Random(rng.getrandbits(64))  # noqa: S311  a simulation
         self._own: set[str] = set()
         self._filled = 0
@@ -135,7 +136,7 @@ class Shop:
         if ORDERS not in self._own:
             return
         while True:
-            await asyncio.sleep(self._rng.expovariate(RATE / 2.2))
+            await asyncio.sleep(self._rng.expovariate(RATE / 2.2 * self._speed))
             order = {
                 "id": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
                 "at": nano(now_ns()),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from app.demo import layout as keys
 from app.demo.fleet import Host
-from app.demo.jobs import Desk, Job, draw
+from app.demo.jobs import HOUR, Desk, Job, draw
 from app.demo.layout import Layout, verb_of
 from app.demo.link import Link, encode
 from app.demo.stamps import nano, now_ns
@@ -84,10 +84,17 @@ class Traffic:
         return host.machine_id, self._layout.host_subject(verb, host.machine_id)
 
     async def last_jobs(self, host: Host) -> None:
-        """Two long jobs for one host, which it will have in hand when it dies."""
+        """Two jobs of an hour for one host; returns when it has both in hand, or after 5 s."""
+        wanted = set()
         for operation, data in (("node.disk.get", {}), ("file.deploy", {"object": "nginx.conf"})):
             subject = self._layout.host_subject(verb_of(operation), host.machine_id)
-            await self._desk.issue(Job(self._uuid(), subject, operation, seconds=3600.0), data)
+            job = Job(self._uuid(), subject, operation, seconds=HOUR)
+            wanted.add(job.id)
+            await self._desk.issue(job, data)
+        for _ in range(50):
+            if wanted <= self._desk.begun:
+                return
+            await asyncio.sleep(0.1)
 
     async def _audit(self, operation: str) -> None:
         entry = self._uuid()
