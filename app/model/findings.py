@@ -19,12 +19,17 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        return {"crit": 3, "warn": 2, "info": 1}[self.value]
+        """Order of urgency: the larger, the more urgent."""
+        return _RANK[self]
 
     @property
     def health(self) -> Health:
         """What a row is that has such a finding: INFO leaves it OK."""
-        return {"crit": Health.CRIT, "warn": Health.WARN, "info": Health.OK}[self.value]
+        return _HEALTH[self]
+
+
+_RANK = {Severity.CRIT: 3, Severity.WARN: 2, Severity.INFO: 1}
+_HEALTH = {Severity.CRIT: Health.CRIT, Severity.WARN: Health.WARN, Severity.INFO: Health.OK}
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,14 +252,18 @@ def _turn(track: _Track, half: int) -> None:
 def _refresh(track: _Track, keys: Iterable[str], at: float) -> bool:
     then = track.before(track.window)
     changed = False
+    still = []
     for key in keys:
         series, ref = track.series[key], track.prefix + key
-        flow = _flow(track, ref, series, then)
-        if track.flows.get(ref) != flow:
+        flow, last = _flow(track, ref, series, then), track.flows.get(ref)
+        if flow != last:
             track.flows[ref] = flow
             changed = True
-    for key in [key for key, until in track.active.items() if until + 2 * track.window < at]:
-        del track.active[key]  # nothing moved within the window: its rates are 0 and stay so
+        if not (flow.rate_in or flow.rate_out or flow.net) and (flow.rate_in is not None or flow.net is not None):
+            still.append(key)
+    for key in still:
+        if track.active.get(key, at) < at:
+            del track.active[key]  # nothing moved within the window: its rates are 0 and stay so
     return changed
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from app.model.broker import Consumer
 from app.model.findings import Finding, Severity, Step
+from app.model.fleet import Agent
 from app.model.rates import History
 from app.model.snapshot import Capability, Snapshot
 from app.model.text import clean
@@ -26,6 +27,7 @@ __all__ = ["RULES", "ThresholdError", "Triage", "explain_rule"]
 
 _NOTHING: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 _NO_RUNBOOKS: Mapping[str, str] = MappingProxyType({})
+_FLOOD, _FLOOD_PACE = 1000, 5.0  # findings, and seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Triage:
         self._agents = Records(agents.judge)
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
+        self._folded_at: datetime | None = None
+        self._folded_of: tuple[Mapping[str, Consumer], Mapping[str, Agent]] = ({}, {})
         self._groups = Groups()
         self._owners = Owners()
         self._owned: Mapping[str, Consumer] | None = None
@@ -74,10 +78,21 @@ class Triage:
         stale = frozen(snapshot)
         found = {candidate.id: candidate for candidate in self._candidates(context, stale)}
         self._step(found, context, stale)
-        made = self._make(context, stale)
-        begun = {name: _fault_since(held) for name, held in self._held.items() if name in made}
-        self._findings = self._same(correlate(made, begun, context, self._groups))
+        if self._make(context, stale) or self._figures_due(snapshot):
+            self._folded_at = snapshot.at
+            self._folded_of = (snapshot.consumers, snapshot.agents)
+            made = {name: each.finding for name, each in self._made.items()}
+            self._findings = self._same(correlate(made, self._fault_since, context, self._groups))
         return self._findings
+
+    def _figures_due(self, snapshot: Snapshot) -> bool:
+        """Whether what folds say of rows may have changed; in a flood of findings every few seconds is enough."""
+        if not self._made or self._folded_at is None or snapshot.at is None:
+            return False
+        consumers_then, agents_then = self._folded_of
+        if snapshot.consumers is consumers_then and snapshot.agents is agents_then:
+            return False
+        return len(self._made) < _FLOOD or (snapshot.at - self._folded_at).total_seconds() >= _FLOOD_PACE
 
     def _context(self, snapshot: Snapshot, history: History) -> Context:
         now = (snapshot.at or datetime.now(UTC)) + timedelta(seconds=snapshot.site.clock_offset)
@@ -126,9 +141,10 @@ class Triage:
             elif after is not before:
                 held[name] = after
 
-    def _make(self, context: Context, stale: frozenset[str]) -> dict[str, Finding]:
-        """The findings that are shown, each made anew only where something about it changed."""
+    def _make(self, context: Context, stale: frozenset[str]) -> bool:
+        """Makes the findings that are shown, each anew only where something about it changed; whether any was."""
         made: dict[str, _Made] = {}
+        changed = False
         for name, held in self._held.items():
             level, candidate = held.shown, held.candidate
             if level is None:
@@ -138,9 +154,11 @@ class Triage:
             last = self._made.get(name)
             if last is None or last.candidate is not candidate or last.so != (level, flaps, last_known):
                 last = _Made(candidate, (level, flaps, last_known), self._finding(held, level, flaps, last_known))
+                changed = True
             made[name] = last
+        changed = changed or len(made) != len(self._made)
         self._made = made
-        return {name: each.finding for name, each in made.items()}
+        return changed
 
     def _finding(self, held: Held, level: Severity, flaps: int, last_known: bool) -> Finding:
         candidate = held.candidate
@@ -166,6 +184,15 @@ class Triage:
             measured=candidate.measured,
         )
 
+    def _fault_since(self, name: str) -> datetime | None:
+        """Since when a finding is a fault: it has then held for as long as its rule asks."""
+        held = self._held.get(name)
+        if held is None:
+            return None
+        if held.candidate.begun is None:
+            return datetime.fromtimestamp(held.first, UTC)
+        return held.candidate.begun + timedelta(seconds=held.candidate.hold)
+
     def _same(self, findings: dict[str, Finding]) -> Mapping[str, Finding]:
         """The findings, with the objects of before where nothing changed; the very mapping if nothing did at all."""
         before = self._findings
@@ -173,11 +200,3 @@ class Triage:
         if list(kept) == list(before) and all(each is before[name] for name, each in kept.items()):
             return before
         return MappingProxyType(kept)
-
-
-def _fault_since(held: Held) -> datetime:
-    """Since when it is a fault: it has then held for as long as its rule asks."""
-    begun = held.candidate.begun
-    if begun is None:
-        return datetime.fromtimestamp(held.first, UTC)
-    return begun + timedelta(seconds=held.candidate.hold)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,11 +19,10 @@ _REFS = 50
 """References that one finding for many names: each of the many has a finding of its own with its own."""
 
 Findings = dict[str, Finding]
+Begun = Callable[[str], datetime | None]
 
 
-def correlate(
-    found: Mapping[str, Finding], begun: Mapping[str, datetime], context: Context, groups: Groups
-) -> Findings:
+def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, groups: Groups) -> Findings:
     """All findings with `cause` and `folded` set, in order: severity, causes before effects, newest first.
 
     `begun` is since when each is a fault. A cause takes on the highest severity of what is folded under it.
@@ -86,7 +85,7 @@ class Groups:
                 start += 1
 
 
-def _fold_consumers(findings: Findings, begun: Mapping[str, datetime], context: Context) -> None:
+def _fold_consumers(findings: Findings, begun: Begun, context: Context) -> None:
     """The consumers of a machine that is gone; not one that was ill before it went."""
     machines: dict[str, list[str]] = {}
     for each in list(findings.values()):
@@ -96,7 +95,7 @@ def _fold_consumers(findings: Findings, begun: Mapping[str, datetime], context: 
         cause = findings.get(f"{agents.GONE}|{machine}")
         if machine is None or cause is None:
             continue
-        start = begun.get(each.id) or each.since
+        start = begun(each.id) or each.since
         if start is not None and cause.since is not None and start < cause.since:
             continue
         findings[each.id] = replace(each, cause=cause.id)
