@@ -251,7 +251,7 @@ class NowList(LineView):
         return builder.strip(width, plain)
 
     def _layout_slots(self, width: int) -> tuple[Slot, ...]:
-        columns = _columns(what=width >= WIDE_FROM, site=any(row.site for row in self._rows))
+        columns = _columns(self._rows, what=width >= WIDE_FROM)
         if not self._slots or tuple(slot.column for slot in self._slots) != columns:
             self._slots = fit_columns(columns, width - 1)
         return self._slots
@@ -287,11 +287,14 @@ def _text(row: NowRow, column: str) -> str:
             return row.trend
 
 
-def _columns(*, what: bool, site: bool) -> tuple[Column, ...]:
-    columns = [Column("severity", "", 6)]
-    if site:
-        columns.append(Column("site", "SITE", 8))
-    columns += [Column("kind", "KIND", 9), Column("subject", "SUBJECT", 18, flex=True)]
+def _columns(rows: Sequence[NowRow], *, what: bool) -> tuple[Column, ...]:
+    """The columns; those that only some findings have something for are left out where none has."""
+    columns = [
+        Column("severity", "", 6),
+        Column("site", "SITE", 8),
+        Column("kind", "KIND", 9),
+        Column("subject", "SUBJECT", 18, flex=True),
+    ]
     if what:
         columns.append(Column("what", "WHAT", 34, flex=True))
     columns.append(Column("age", "AGE", 5, Align.RIGHT))
@@ -301,4 +304,5 @@ def _columns(*, what: bool, site: bool) -> tuple[Column, ...]:
             Column("next", "NEXT", 24, priority=4, flex=True),
             Column("trend", "TREND", 10, priority=4),
         ]
-    return tuple(columns)
+    seldom = {"site", "ack", "next", "trend"}
+    return tuple(column for column in columns if column.id not in seldom or any(_text(row, column.id) for row in rows))

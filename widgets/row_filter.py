@@ -42,17 +42,33 @@ def parse(text: str, columns: Sequence[Column]) -> Match:
     1), per second for `10/s 30/m`, else the number. Rows without a value never pass a comparison.
     Raises FilterError.
     """
-    tests = [_term(term, columns) for term in _SPLIT.findall(text)]
-    if not tests:
-        return lambda row: True
+    words: list[tuple[str, bool]] = []
+    tests: list[_Test] = []
+    for term in _SPLIT.findall(text):
+        test = _term(term, columns)
+        if isinstance(test, tuple):
+            words.append(test)
+        else:
+            tests.append(test)
+    if words:
+        # Last, and all of them at once: putting the words of a row together is the dear part.
+        tests.append(lambda row: _has_words(row, words))
     if len(tests) == 1:
         return tests[0]
     return lambda row: all(test(row) for test in tests)
 
 
-def _term(term: str, columns: Sequence[Column]) -> _Test:
+def _has_words(row: Row, words: Sequence[tuple[str, bool]]) -> bool:
+    text = _words(row).casefold()
+    return all((word in text) is wanted for word, wanted in words)
+
+
+def _term(term: str, columns: Sequence[Column]) -> _Test | tuple[str, bool]:
+    """A test, or a plain word and whether it must be there."""
     if term.startswith("!") and len(term) > 1:
         test = _term(term[1:], columns)
+        if isinstance(test, tuple):
+            return test[0], not test[1]
         return lambda row: not test(row)
     if term.startswith("/"):
         return _regex(term)
@@ -62,14 +78,16 @@ def _term(term: str, columns: Sequence[Column]) -> _Test:
         return _in_column(found["word"], index)
     if found and found["column"].isalpha() and not found["word"].startswith("/"):
         raise _unknown(found["column"], columns)
-    return _anywhere(term)
+    return term.casefold(), True
 
 
 def _words(row: Row) -> str:
     """All that a word may be found in. A name may be shown cut or translated; what it sorts by is whole."""
-    parts = [cell.text for cell in row.cells]
-    parts += [cell.sort for cell in row.cells if type(cell.sort) is str]
-    parts.append(row.search)
+    parts = [row.search]
+    for cell in row.cells:
+        parts.append(cell.text)
+        if type(cell.sort) is str:
+            parts.append(cell.sort)
     return "\n".join(parts)
 
 
@@ -78,11 +96,6 @@ def _cell_words(row: Row, index: int) -> tuple[str, str]:
         return "", ""
     cell = row.cells[index]
     return cell.text.casefold(), cell.sort.casefold() if isinstance(cell.sort, str) else ""
-
-
-def _anywhere(word: str) -> _Test:
-    wanted = word.casefold()
-    return lambda row: wanted in _words(row).casefold()
 
 
 def _in_column(word: str, index: int) -> _Test:
