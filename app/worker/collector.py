@@ -142,6 +142,7 @@ class Collector:
         standing = (link.connection.state, link.generation)
         if standing != self._standing:
             self._standing = standing
+            _log.info("NATS %s: %s %s", link.connection.url, link.connection.state, link.connection.error)
             self._forced = True
             self._wake.set()
 
