@@ -106,6 +106,7 @@ class RecordTable(LineView):
         self._ascii = False
         self._more_line = False
         self._skip = 0
+        self._name_width = 0
 
     # Rows
 
@@ -416,7 +417,7 @@ class RecordTable(LineView):
         if place is None or (self._moved_at is None and at_top and place >= max(1, self._room())):
             place = min(self._cursor_place, max(0, self.shown - 1)) if place is None else 0
         self._set_cursor(place)
-        if self.order_held and was_visible:
+        if was_visible and (self.order_held or not at_top):
             self.set_top(self._cursor_place - offset)
         if was_visible:
             self._show_cursor()
@@ -440,26 +441,27 @@ class RecordTable(LineView):
 
     def _last_skip(self, others: int) -> int:
         """The least skip that shows the last column; from there on, scrolling would only make room."""
-        if self._skip == 0 and len(self.columns_shown) >= others + len({0, name_index(self.columns)}):
+        fixed = len({0, name_index(self.columns)})
+        if others == 0 or (self._skip == 0 and len(self.columns_shown) == others + fixed):
             return 0
-        for skip in range(others):
-            slots = fit_columns(self.columns, self.size.width, wide=self._wide, skip=skip + 1)
-            if slots and slots[-1].index == other_columns(self.columns, wide=self._wide)[-1]:
-                return skip + 1
-        return max(0, others - 1)
+        last = other_columns(self.columns, wide=self._wide)[-1]
+        fitting = (skip for skip in range(1, others) if any(slot.index == last for slot in self._fit(skip)))
+        return next(fitting, others - 1)
 
     def _layout_slots(self) -> tuple[Slot, ...]:
         if self._slots is None:
-            name_width = 0
-            if self._wide:
-                name = name_index(self.columns)
-                rows = self._order.rows
-                name_width = max((cell_len(rows[key].cells[name].text) for key in self._order.keys), default=0)
-                name_width = min(name_width, _LONGEST_NAME)
-            self._slots = fit_columns(
-                self.columns, self.size.width, wide=self._wide, skip=self._skip, name_width=name_width
-            )
+            self._name_width = self._longest_name() if self._wide else 0
+            self._slots = self._fit(self._skip)
         return self._slots
+
+    def _fit(self, skip: int) -> tuple[Slot, ...]:
+        return fit_columns(self.columns, self.size.width, wide=self._wide, skip=skip, name_width=self._name_width)
+
+    def _longest_name(self) -> int:
+        name = name_index(self.columns)
+        rows = self._order.rows
+        longest = max((cell_len(rows[key].cells[name].text) for key in self._order.keys), default=0)
+        return min(longest, _LONGEST_NAME)
 
     def _relayout(self) -> None:
         self._slots = None

@@ -46,6 +46,7 @@ class RowOrder:
         """Rows left out by the filter or by `faults_only`."""
         self._sort_keys: dict[str, _Key] = {}
         self._places: dict[str, int] | None = None
+        self._loose = False  # whether rows were held out of their places
         self._sort_as(columns, sorting)
 
     @property
@@ -84,6 +85,8 @@ class RowOrder:
             self.update(fresh.values(), [key for key in self.rows if key not in fresh], held=True)
             return
         known, kept = self.rows, self._sort_keys
+        if not self._loose and len(fresh) == len(known) and all(known.get(key) is row for key, row in fresh.items()):
+            return
         self.rows = fresh
         self._sort_keys = {
             key: kept[key] if known.get(key) is row else self._sort_key(row) for key, row in fresh.items()
@@ -119,6 +122,7 @@ class RowOrder:
         self.keys = [key for key, row in self.rows.items() if self._count(row)]
         self.keys.sort(key=self._sort_keys.__getitem__)
         self._places = None
+        self._loose = False
 
     def _place_anew(self, left: set[str], came: list[str], *, moved: bool, held: bool) -> bool:
         if left:
@@ -126,8 +130,10 @@ class RowOrder:
         if came:
             self.keys += sorted(came, key=self._sort_keys.__getitem__)
         before = None if left or came else list(self.keys)
-        if not held and (moved or came):
+        self._loose = self._loose or moved or bool(came)
+        if self._loose and not held:
             self.keys.sort(key=self._sort_keys.__getitem__)
+            self._loose = False
         if before == self.keys:
             return False
         self._places = None
