@@ -5,23 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from rich.cells import cell_len
-from rich.style import Style
 from textual import events
 from textual.message import Message
-from textual.strip import Strip
 from textual.timer import Timer
 
-from widgets.cells import Cut, LineBuilder, cut_end
-from widgets.columns import Column, Row, Slot, fit_columns, name_index, other_columns
-from widgets.line_view import LineView
-from widgets.row_order import Match, RowOrder, Sorting
-from widgets.row_paint import paint_header, paint_row
-
-_LONGEST_NAME = 64
+from widgets.cells import Cut, cut_end
+from widgets.columns import Column, Row
+from widgets.row_order import Match, Sorting
+from widgets.row_view import RowView
 
 
-class RecordTable(LineView):
+class RecordTable(RowView):
     """A table over thousands of rows with the cursor on a key, not on a place.
 
     The first column is the glyph. Keys are not bound here: the app's router calls the methods. Whatever changes, the
@@ -30,48 +24,30 @@ class RecordTable(LineView):
     """
 
     HOLD = 10.0
-    head_lines = 1
 
-    class CursorMoved(Message):
+    class News(Message):
+        """Base of what a table says; of several that wait to be heard the last is enough."""
+
+        def __init__(self, table: RecordTable, key: str = "") -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> RecordTable:
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            return type(message) is type(self) and isinstance(message, RecordTable.News) and message.table is self.table
+
+    class CursorMoved(News):
         """The cursor is on another row; `key` is empty where there is no row."""
 
-        def __init__(self, table: RecordTable, key: str) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
-
-        @property
-        def control(self) -> RecordTable:
-            return self.table
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RecordTable.CursorMoved) and message.table is self.table
-
-    class Opened(Message):
+    class Opened(News):
         """A row was clicked twice."""
 
-        def __init__(self, table: RecordTable, key: str) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
-
-        @property
-        def control(self) -> RecordTable:
-            return self.table
-
-    class Changed(Message):
+    class Changed(News):
         """Something that a title says changed: numbers of rows, what is left out, sorting, whether order is held."""
-
-        def __init__(self, table: RecordTable) -> None:
-            super().__init__()
-            self.table = table
-
-        @property
-        def control(self) -> RecordTable:
-            return self.table
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RecordTable.Changed) and message.table is self.table
 
     def __init__(
         self,
@@ -87,26 +63,13 @@ class RecordTable(LineView):
     ) -> None:
         """`sort` is the column that orders rows of equal health; `cut` shortens a text to so many cells; `clock`
         counts seconds, for holding the order."""
-        super().__init__(id=id, classes=classes)
-        self._cut = cut
-        self._empty = empty
+        super().__init__(columns, Sorting(sort or "", reverse), cut=cut, empty=empty, id=id, classes=classes)
         self._clock = clock
-        self._order = RowOrder(columns, Sorting(sort or "", reverse))
         self._first_sorting = self._order.sorting
-        self._slots: tuple[Slot, ...] | None = None
-        self._lines: dict[str, tuple[Row, bool, bool, Strip]] = {}
-        self._header: Strip | None = None
-        self._cursor = ""
         self._cursor_place = 0
-        self._marked: dict[str, None] = {}
         self._moved_at: float | None = None
         self._hold_timer: Timer | None = None
         self._told: tuple[object, ...] = ()
-        self._wide = False
-        self._ascii = False
-        self._more_line = False
-        self._skip = 0
-        self._name_width = 0
 
     # Rows
 
@@ -140,21 +103,6 @@ class RecordTable(LineView):
         return [self._order.rows[key] for key in self._order.keys]
 
     @property
-    def columns(self) -> tuple[Column, ...]:
-        """All columns, shown or not."""
-        return self._order.columns
-
-    @property
-    def columns_shown(self) -> tuple[Column, ...]:
-        """The columns that fit."""
-        return tuple(slot.column for slot in self._layout_slots())
-
-    @property
-    def shown(self) -> int:
-        """How many rows are shown (scrolled away ones counted)."""
-        return len(self._order.keys)
-
-    @property
     def total(self) -> int:
         """How many rows there are."""
         return len(self._order.rows)
@@ -168,11 +116,6 @@ class RecordTable(LineView):
     def filtered_count(self) -> int:
         """How many rows are left out by the filter or by `faults_only`."""
         return self._order.filtered
-
-    @property
-    def more_below(self) -> int:
-        """How many rows are below the last one on the screen."""
-        return max(0, self.shown - self.top - self._room())
 
     # What is shown
 
@@ -205,53 +148,6 @@ class RecordTable(LineView):
             self._order.show_hidden = on
             self._order.settle()
             self._settled()
-
-    @property
-    def wide(self) -> bool:
-        """Whether all columns are there, to be scrolled through, with whole names."""
-        return self._wide
-
-    @wide.setter
-    def wide(self, on: bool) -> None:
-        if on != self._wide:
-            self._wide = on
-            self._skip = 0
-            self._relayout()
-            self.sync()
-            self._tell()
-
-    @property
-    def ascii(self) -> bool:
-        """Whether the table's own marks keep to ASCII (glyphs in cells are the caller's)."""
-        return self._ascii
-
-    @ascii.setter
-    def ascii(self, on: bool) -> None:
-        self._ascii = on
-        self._relayout()
-        self.sync()
-
-    @property
-    def empty(self) -> str:
-        """What is said in the middle when no row is shown."""
-        return self._empty
-
-    @empty.setter
-    def empty(self, text: str) -> None:
-        if text != self._empty:
-            self._empty = text
-            self.sync()
-
-    @property
-    def more_line(self) -> bool:
-        """Whether the last line says how many rows are below it, for panes that show the worst first."""
-        return self._more_line
-
-    @more_line.setter
-    def more_line(self, on: bool) -> None:
-        self._more_line = on
-        self._show_cursor()
-        self.sync()
 
     # Cursor
 
@@ -295,15 +191,6 @@ class RecordTable(LineView):
                 self.touch()
                 return True
         return False
-
-    def scroll_columns(self, delta: int) -> None:
-        """Scrolls sideways by columns; glyph and name stay."""
-        others = other_columns(self.columns, wide=self._wide)
-        skip = max(0, min(self._last_skip(len(others)), self._skip + delta))
-        if skip != self._skip:
-            self._skip = skip
-            self._relayout()
-            self.sync()
 
     # Marks
 
@@ -434,91 +321,14 @@ class RecordTable(LineView):
             self._told = facts
             self.post_message(self.Changed(self))
 
-    def _room(self) -> int:
-        """Lines for rows; the one that says how many more is not among them."""
-        page = self.page_lines
-        return page - 1 if self._more_line and self.top + page < self.shown else page
-
-    def _last_skip(self, others: int) -> int:
-        """The least skip that shows the last column; from there on, scrolling would only make room."""
-        fixed = len({0, name_index(self.columns)})
-        if others == 0 or (self._skip == 0 and len(self.columns_shown) == others + fixed):
-            return 0
-        last = other_columns(self.columns, wide=self._wide)[-1]
-        fitting = (skip for skip in range(1, others) if any(slot.index == last for slot in self._fit(skip)))
-        return next(fitting, others - 1)
-
-    def _layout_slots(self) -> tuple[Slot, ...]:
-        if self._slots is None:
-            self._name_width = self._longest_name() if self._wide else 0
-            self._slots = self._fit(self._skip)
-        return self._slots
-
-    def _fit(self, skip: int) -> tuple[Slot, ...]:
-        return fit_columns(self.columns, self.size.width, wide=self._wide, skip=skip, name_width=self._name_width)
-
-    def _longest_name(self) -> int:
-        name = name_index(self.columns)
-        rows = self._order.rows
-        longest = max((cell_len(rows[key].cells[name].text) for key in self._order.keys), default=0)
-        return min(longest, _LONGEST_NAME)
-
-    def _relayout(self) -> None:
-        self._slots = None
-        self._header = None
-        self._lines.clear()
-
-    def palette_changed(self) -> None:
-        self._relayout()
+    def look_changed(self) -> None:
+        self._show_cursor()
+        self._tell()
 
     def resized(self) -> None:
         super().resized()
         self._relayout()
-        self._show_cursor()
-        self._tell()
-
-    def line_total(self) -> int:
-        return max(1, self.shown)
-
-    def paint_head(self, y: int, width: int) -> Strip:
-        if self._header is None:
-            sorting, down = self.sorting, self._order.largest_first
-            mark = ("v" if down else "^") if self._ascii else ("▾" if down else "▴")
-            self._header = paint_header(
-                self._layout_slots(), width, self.paint("header"), sort=sorting.column, mark=mark
-            )
-        return self._header
-
-    def paint_line(self, index: int, width: int) -> Strip:
-        if not self._order.keys:
-            return Strip.blank(width, self.paint(""))
-        if self._more_line and index == self.top + self.page_lines - 1 and index < self.shown - 1:
-            line = LineBuilder()
-            line.fitted(f" +{self.shown - index} more", self.paint("dim"), width)
-            return line.strip(width, self.paint("dim"))
-        key = self._order.keys[index]
-        row = self._order.rows[key]
-        cursor = self._active and key == self._cursor
-        marked = key in self._marked
-        known = self._lines.get(key)
-        if known is not None and known[1] is cursor and known[2] is marked and (known[0] is row or known[0] == row):
-            return known[3]
-        if len(self._lines) > 512:
-            self._lines.clear()
-        strip = paint_row(row, self._layout_slots(), width, self._paint_style, self._cut, cursor=cursor, marked=marked)
-        self._lines[key] = (row, cursor, marked, strip)
-        return strip
-
-    def _line(self, y: int, width: int) -> Strip:
-        if not self._order.keys and self._empty and y == max(1, self.size.height // 2):
-            line = LineBuilder()
-            text = self._cut(self._empty, max(1, width - 2))
-            line.fitted(" " * max(0, (width - cell_len(text)) // 2) + text, self.paint("dim"), width)
-            return line.strip(width, self.paint("dim"))
-        return super()._line(y, width)
-
-    def _paint_style(self, name: str, cursor: bool) -> Style:
-        return self.paint(name, cursor=cursor)
+        self.look_changed()
 
     def on_click(self, event: events.Click) -> None:
         index = self.line_at(event)
