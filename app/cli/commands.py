@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ USAGE = 2
 BROKEN = 3
 """Exit code of a fault of our own."""
 COMPLETE = "_WATCHDECK_COMPLETE"
-_Misused = typer.BadParameter.__mro__[2]
+_Misused: Any = typer.BadParameter.__mro__[2]
 """What typer raises for arguments that cannot be used; of click, or of the copy of it that newer versions bring."""
 
 
@@ -34,8 +34,6 @@ class Failure(Exception):
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and gives its exit code."""
-    from app.settings.errors import SettingsError
-
     if COMPLETE in os.environ:  # the shell asks what could stand here
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
@@ -44,8 +42,6 @@ def run(arguments: Sequence[str]) -> int:
         result = typer.main.get_command(_program()).main(
             args=options_first(arguments), prog_name="watchdeck", standalone_mode=False
         )
-    except SettingsError as error:
-        return _say(str(error), USAGE)
     except Failure as error:
         return _say(str(error), error.code)
     except (typer.Abort, KeyboardInterrupt):
@@ -54,12 +50,22 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if isinstance(error, _Misused):
-            return _say(f"{getattr(error, 'message', '') or error} (see watchdeck --help)", USAGE)
-        if "debug" in (*arguments, os.environ.get("WATCHDECK_LOG_LEVEL")):
+        sentence, code = _explained(error)
+        if code == BROKEN and "debug" in (*arguments, os.environ.get("WATCHDECK_LOG_LEVEL")):
             raise
-        return _say(f"this should not happen: {type(error).__name__}: {error} (--log-level debug says where)", BROKEN)
+        return _say(sentence, code)
     return result if isinstance(result, int) else 0
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    from app.settings.errors import SettingsError
+
+    if isinstance(error, SettingsError):
+        return str(error), USAGE
+    if isinstance(error, _Misused):
+        return f"{error.format_message().rstrip('.')} (see watchdeck --help)", USAGE
+    return f"this should not happen: {type(error).__name__}: {error} (--log-level debug says where)", BROKEN
 
 
 def _say(sentence: str, code: int) -> int:
