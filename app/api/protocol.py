@@ -65,8 +65,13 @@ class OwnerProtocol(PatientProtocol):
             + b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
             + body
         )
-        transport.close()
 
     def data_received(self, data: bytes) -> None:
-        if not self._out:
+        if self._out:
+            self.transport.close()  # only now: an end with unread bytes would take the answer along
+        else:
             super().data_received(data)
+
+    def eof_received(self) -> None:
+        if self._out:
+            self.transport.close()
