@@ -20,10 +20,10 @@ def peer_uid(descriptor: int) -> int | None:
             if sys.platform == "darwin":
                 # struct xucred: version, uid, number of groups, 16 groups
                 credentials = connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, 4 + 4 + 4 + 16 * 4)
-                version, uid = struct.unpack_from("=Ii", credentials)
+                version, uid = struct.unpack_from("=II", credentials)
                 return int(uid) if version == 0 else None
-            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("=3i"))
-            _, uid, _ = struct.unpack("=iii", credentials)
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("=iII"))
+            _, uid, _ = struct.unpack("=iII", credentials)
             return int(uid)
         except OSError:
             return None

@@ -37,6 +37,10 @@ class PatientProtocol(HttpToolsProtocol):
         self._disarm()
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(_closing(400, msg))
+        self.transport.close()
+
     def _arm(self) -> None:
         self._disarm()
         self._deadline = self.loop.call_later(REQUEST_PATIENCE, self.transport.abort)
@@ -59,12 +63,7 @@ class OwnerProtocol(PatientProtocol):
             return
         self._out = True
         _LOG.warning("refused a connection of user id %s", uid)
-        body = error_body(403, "this worker's socket belongs to another user")
-        transport.write(
-            STATUS_LINE[403]
-            + b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-            + body
-        )
+        transport.write(_closing(403, "this worker's socket belongs to another user"))
 
     def data_received(self, data: bytes) -> None:
         if self._out:
@@ -75,3 +74,10 @@ class OwnerProtocol(PatientProtocol):
     def eof_received(self) -> None:
         if self._out:
             self.transport.close()
+
+
+def _closing(status: int, error: str) -> bytes:
+    """A whole answer that no application makes, the last one of its connection."""
+    body = error_body(status, error)
+    head = b"content-type: application/json\r\ncache-control: no-store\r\nconnection: close\r\n"
+    return STATUS_LINE[status] + head + b"content-length: %d\r\n\r\n" % len(body) + body

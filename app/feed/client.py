@@ -27,6 +27,8 @@ REFUSED_PAUSE = 10.0
 """Seconds until somebody who refused us is asked again."""
 CLOSE_TIMEOUT = 2.0
 _PAUSES = (0.1, 0.3, 1.0, 2.0, 5.0)
+_STOOD_STILL = 1.0  # seconds later than asked for: more than a busy event loop
+_LOOK_MOST = 64
 _LARGE = 64 * 1024  # bytes of an answer from which on it is read in a thread
 _LOG = logging.getLogger(__name__)
 
@@ -68,8 +70,11 @@ class WorkerFeed(Feed):
             self._interrupt.set()
 
     def look(self, refs: Collection[str]) -> None:
-        """Tells the worker which rows are on the screen (`stream:NAME`, `consumer:STREAM/NAME`): asked for first."""
-        self._look = frozenset(refs)
+        """Tells the worker which rows are on the screen (`stream:NAME`, `consumer:STREAM/NAME`): asked for first.
+
+        It hears of it with the next question; of very many it is told some.
+        """
+        self._look = frozenset(sorted(refs)[:_LOOK_MOST])
 
     async def frames(self) -> AsyncIterator[Frame]:
         if self._task is None and not self._closed:
@@ -145,16 +150,18 @@ class WorkerFeed(Feed):
         changed = asyncio.create_task(self._interrupt.wait())
         try:
             while True:
-                left = max(began, self._heard) + self._silence - time.monotonic()
-                lost = self._news.state is FeedState.LOST
-                await asyncio.wait(
-                    {poll, changed}, timeout=None if lost else max(left, 0), return_when=asyncio.FIRST_COMPLETED
-                )
+                due = max(began, self._heard) + self._silence
+                timeout = None if self._news.state is FeedState.LOST else max(due - time.monotonic(), 0)
+                await asyncio.wait({poll, changed}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if poll.done():
                     return poll.result()
                 if changed.done():
                     return None
-                if not lost and time.monotonic() >= max(began, self._heard) + self._silence:
+                late = time.monotonic() - max(due, self._heard + self._silence)
+                if late > _STOOD_STILL:
+                    # This process was stopped, not the worker: its answer may be waiting to be read.
+                    began = time.monotonic() + _STOOD_STILL - self._silence
+                elif late >= 0:
                     self._news.say(FeedState.LOST, f"the worker has said nothing for {self._silence:.0f}s")
         finally:
             for task in (poll, changed):

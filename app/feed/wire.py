@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from app.model.snapshot import SECTIONS, Count, Site, Snapshot, SourceState, Verdict
+from app.model.text import clean
 
 WIRE = 1
 """The number of this format. Another number is another language: the deck says so and reads no further."""
@@ -153,7 +154,7 @@ def decode_answer(body: bytes, version: str = "") -> Answer:
             raise WireError("the worker's answer ends early")
         return Answer(head, tuple(map(_ROWS.decode, lines[1:-1])))
     except msgspec.MsgspecError as error:
-        raise WireError(f"the worker's answer cannot be read: {error}") from error
+        raise WireError(f"the worker's answer cannot be read: {clean(str(error), 200)}") from error
     except UnicodeDecodeError as error:
         raise WireError("the worker's answer cannot be read: not UTF-8") from error
 
@@ -162,12 +163,12 @@ def decode_records(line: Rows) -> list[Any]:
     """The records of one line; WireError if they are not what the section holds."""
     decoder = _RECORDS.get(line.section)
     if decoder is None:
-        raise WireError(f"the worker's answer cannot be read: unknown section {line.section[:40]!r}")
+        raise WireError(f"the worker's answer cannot be read: unknown section {clean(line.section, 40)!r}")
     try:
         records: list[Any] = decoder.decode(line.rows)
         return records
     except msgspec.MsgspecError as error:
-        raise WireError(f"the worker's answer cannot be read: {line.section}: {error}") from error
+        raise WireError(f"the worker's answer cannot be read: {line.section}: {clean(str(error), 200)}") from error
     except UnicodeDecodeError as error:
         raise WireError(f"the worker's answer cannot be read: {line.section}: not UTF-8") from error
 
@@ -175,7 +176,7 @@ def decode_records(line: Rows) -> list[Any]:
 def _mismatch(theirs: _Greeting, version: str) -> str:
     if theirs.wire == 0:
         return f"what answers is not a watchdeck worker, or one without a wire; this deck speaks wire {WIRE}"
-    worker = f"worker {theirs.version[:40]}".rstrip()
+    worker = f"worker {clean(theirs.version, 40)}".rstrip()
     deck = f"this deck {version}".rstrip()
     older = "update this deck" if theirs.wire > WIRE else "update the worker, then start it again"
     return f"{worker} speaks wire {theirs.wire}, {deck} speaks wire {WIRE}: {older}"

@@ -251,6 +251,18 @@ async def test_a_silent_worker_is_lost_with_the_last_snapshot_and_answers_again(
         assert again.snapshot.streams is live.snapshot.streams
 
 
+async def test_a_deck_that_was_stopped_itself_does_not_blame_the_worker(worker: Worker, path: Path) -> None:
+    async def stopped() -> Reply:
+        time.sleep(1.6)  # nothing turns, as after Ctrl+Z
+        worker.publish(2, site=Site(name="x"))
+        return 200, worker.ledger.answer(Mark("e", 1), ())
+
+    async with listening(worker, path) as target, Frames(WorkerFeed(at(target), silence=0.3)) as frames:
+        worker.script = [(200, worker.ledger.answer(None, ())), stopped]
+        await frames.seq(2)
+        assert FeedState.LOST not in {frame.state for frame in frames.seen}
+
+
 async def test_a_worker_that_ended_is_found_or_started_again(worker: Worker, tmp_path: Path) -> None:
     let_go: list[str] = []
     first, second = tmp_path / "1.sock", tmp_path / "2.sock"
