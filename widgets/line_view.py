@@ -11,6 +11,8 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from widgets.palette import legible
+
 _WHEEL_LINES = 3
 
 
@@ -143,7 +145,8 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         if style is None:
             style = self.rich_style
             if name in self.STYLE_NAMES:
-                style = self.get_component_rich_style(f"lines--{name}")
+                own = self.get_component_rich_style(f"lines--{name}")
+                style = legible(own, style, faint=name in ("dim", "stale"))
             if cursor:
                 style += Style(reverse=True)
             self._palette[key] = style

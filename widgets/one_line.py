@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from widgets.cells import LineBuilder, cut_end, printable
+from widgets.palette import legible
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,10 @@ class OneLine(Widget, can_focus=False):
         """The style of a name; unknown names are plain."""
         style = self._palette.get(name)
         if style is None:
-            style = self.get_component_rich_style(f"line--{name}") if name in self.STYLE_NAMES else self.rich_style
+            style = self.rich_style
+            if name in self.STYLE_NAMES:
+                own = self.get_component_rich_style(f"line--{name}")
+                style = legible(own, style, faint=name in ("dim", "stale"))
             if self._reverse or name == "reverse":
                 style += Style(reverse=True)
             self._palette[name] = style
