@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import ssl
 import sys
@@ -110,7 +109,7 @@ class Link:
 
         place = self._target.place
         causes = _causes(error)
-        if any(isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM) for cause in causes):
+        if any(isinstance(cause, PermissionError) for cause in causes):
             raise Refused(f"the worker's socket {place} belongs to another user") from error
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
             raise Refused(f"the certificate of {place} is not trusted: {clean(str(error), 200)}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -236,6 +237,9 @@ async def test_over_tcp_only_own_names_and_probes_are_answered(folder: Path) -> 
     async with served(folder / "w") as running:
         answers = {text: await by_tcp(running.port, text + b"Connection: close\r\n\r\n") for text in expected}
         assert {text: answer.split(b" ")[1] for text, answer in answers.items()} == expected
+        for text, answer in answers.items():
+            if expected[text] != b"200":
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == int(expected[text])
 
 
 async def test_who_does_not_say_what_he_wants_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,10 @@ async def test_what_is_looked_at_is_told_with_the_next_question(worker: Worker, 
         await frames.seq(1)
         assert worker.questions[0]["look"] == "stream:a&b=c"
         assert worker.questions[0]["deck"]
+        frames.feed.look({f"stream:{number}" for number in range(200)})
+        worker.publish(2, site=Site(name="x"))
+        worker.publish(3, site=Site(name="y"))
+        await frames.seq(3)
 
 
 async def test_a_silent_worker_is_lost_with_the_last_snapshot_and_answers_again(worker: Worker, path: Path) -> None:
