@@ -8,12 +8,18 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.widget import Widget
+
 from app.feed.protocol import FeedState
+from app.model.text import cut as middle_cut
+from app.model.triage.rules import RULES, THRESHOLDS, explain
+from app.model.triage.thresholds import ThresholdError, Thresholds
 from app.tui import commands, keys, registry
 from app.tui.commands import Command, CommandError
 from app.tui.screens.help import HelpPage
 from app.tui.screens.now import worst_first
 from app.tui.screens.raw import JsonPage
+from app.tui.screens.text import TextPage
 from widgets.filter_bar import FilterBar
 from widgets.row_filter import FilterError
 
@@ -64,7 +70,7 @@ class Actions:
         return next((key.words for key in self._app.table if key.id == action), action).partition(":")[0]
 
     @property
-    def _body(self):  # type: ignore[no-untyped-def]
+    def _body(self) -> Widget:
         return self._app.query_one("#body")
 
     async def _show_view(self, view_id: str) -> None:
@@ -99,13 +105,14 @@ class Actions:
     async def _leave(self) -> None:
         self._app.exit()
 
-    async def _help(self) -> None:
+    async def _help(self, *, words: bool = False) -> None:
         page = self._app.stacks.page
         if isinstance(page, HelpPage):
             page.turn()
             return
         view = registry.view(page.view_id) if page.kind == "list" else None
         help_page = HelpPage(self._app, page, self._app.table, self.commands, view)
+        help_page.showing_words = words
         await self._app.stacks.push(self._body, help_page)
         self._app.page_changed()
 
@@ -201,9 +208,8 @@ class Actions:
         self._app.copy_to_clipboard(cut)
         lines = cut.count("\n") + 1
         what = cut if lines == 1 else f"{lines} lines"
-        short = what if len(what) <= 60 else f"{what[:59]}…"
-        shortened = f", the first {len(raw):,} bytes" if len(raw) < len(text.encode()) else ""
-        self.say(f"copied to the terminal's clipboard: {short}{shortened}")
+        part = f"the first {len(raw):,} bytes of " if len(raw) < len(text.encode()) else ""
+        self.say(f"copied to the terminal's clipboard: {part}{middle_cut(what, 60, self._app.picture.ascii)}")
 
     # -- text --------------------------------------------------------------------------------------------------------
     @property
@@ -301,10 +307,32 @@ class Actions:
             app.theme = rest
         elif name == "utc":
             await self._times_to("UTC")
+        elif name == "ascii":
+            await app.draw_in(ascii=not app.picture.ascii)
+        elif name == "columns":
+            await self._help(words=True)
+        elif name == "explain":
+            await self._explain(rest)
         elif name == "screenshot":
             self._screenshot(rest)
         elif name == "quit":
             app.exit()
+
+    def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
+        return [rule.id for rule in RULES] if place == 0 else ()
+
+    async def _explain(self, rule: str) -> None:
+        try:
+            told = explain(rule, Thresholds(THRESHOLDS, self._app.options.thresholds))
+        except KeyError:
+            near = commands.nearest(rule, self._rules(0, ()))
+            self._app.say(f"no rule {rule}; nearest: {', '.join(near)}", error=True)
+        except ThresholdError as fault:
+            self._app.say(f"[thresholds]: {fault}", error=True)
+        else:
+            page = TextPage(self._app, self._app.stacks.page, rule, told)
+            await self._app.stacks.push(self._body, page)
+            self._app.page_changed()
 
     async def _times_to(self, word: str) -> None:
         while self._app.picture.times.value != word:
@@ -371,6 +399,9 @@ class Actions:
             Command("filter", "filter this list; empty: all", "TEXT"),
             Command("theme", "colours", "NAME", lambda p, b: sorted(self._app.available_themes) if p == 0 else (), 1),
             Command("utc", "times as UTC"),
+            Command("ascii", "glyphs and lines in ASCII only, and back"),
+            Command("columns", "the columns of this list, spelt out"),
+            Command("explain", "when a rule fires, and by which thresholds", "RULE", self._rules, 1),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),
             Command("quit", "leave"),
         )

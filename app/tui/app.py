@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -139,6 +140,16 @@ class WatchdeckApp(App[None], inherit_bindings=False):
             self.stacks.page.refresh_facts(changes, dirty)
         self._show_status()
         self.head_changed()
+
+    async def draw_in(self, *, ascii: bool) -> None:
+        """With other glyphs: all pages are made anew, in the view where the reader is."""
+        view_id = self.stacks.view_id
+        self.options = replace(self.options, ascii=ascii)
+        self.picture.ascii = ascii
+        self.stacks = Stacks(self._first_page(view_id), self._first_page)
+        await self.recompose()
+        self.query_one("#prompt").add_class("-off")
+        self.page_changed()
 
     def ask_for_refresh(self) -> None:
         """Asks the worker to collect now; nobody waits for it."""

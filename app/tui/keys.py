@@ -139,21 +139,21 @@ def table(overrides: Mapping[str, str] | None = None) -> tuple[Key, ...]:
 def check(overrides: Mapping[str, str]) -> list[str]:
     """What is wrong with overrides of `[keys]`, a sentence each: unknown ids, keys never bound, clashes of two ids."""
     known = {key.id for key in TABLE}
-    faults = [f"[keys] {name}: no such id" for name in overrides if name not in known]
+    faults = [f"{name}: no such id" for name in overrides if name not in known]
     for name, value in overrides.items():
         keys = split(value)
         if name in known and not keys:
-            faults.append(f"[keys] {name}: names no key")
+            faults.append(f"{name}: names no key")
         for key in keys:
             reason = refusal(key)
             if reason:
-                faults.append(f"[keys] {name}: {key} {reason}")
+                faults.append(f"{name}: {key} {reason}")
     owners: dict[str, str] = {}
     for row in table(overrides):
         for name in row.keys:
             other = owners.setdefault(name, row.id)
             if other != row.id:
-                faults.append(f"[keys] {name} is bound to both {other} and {row.id}")
+                faults.append(f"{name} is bound to both {other} and {row.id}")
     return faults
 
 

@@ -19,8 +19,8 @@ class DeckOptions:
 
     `target` says what is connected to and who chose it, for the time before a worker speaks:
     `nats://nats-1:4222 (context prod)`. `state_dir` holds what is remembered between starts (None: nothing is).
-    `monotonic` and `wall` are the clocks, in seconds and as aware UTC. `keymap` and `views` are `[keys]` and
-    `[views.*]` of the configuration.
+    `monotonic` and `wall` are the clocks, in seconds and as aware UTC. `keymap`, `views` and `thresholds` are
+    `[keys]`, `[views.*]` and `[thresholds]` of the configuration.
     """
 
     ascii: bool = False
@@ -32,5 +32,6 @@ class DeckOptions:
     state_dir: Path | None = None
     keymap: Mapping[str, str] = field(default_factory=dict)
     views: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     monotonic: Callable[[], float] = monotonic
     wall: Callable[[], datetime] = _utc_now

@@ -9,11 +9,12 @@ from enum import StrEnum
 from math import inf
 
 from app.feed.protocol import FeedState, Frame
-from app.model.broker import Answer, Consumer, Flow
+from app.model.broker import Answer, Consumer, Flow, LinkState
 from app.model.findings import Finding
 from app.model.fleet import Agent, AgentConsumer, parse_consumer
 from app.model.health import Health
 from app.model.snapshot import SECTIONS, Capability, Snapshot, SourceState, SourceStatus
+from app.model.triage.standing import stale_sections, standings
 
 SILENCE = 12.0
 """Seconds without a word of the worker after which everything is stale."""
@@ -72,6 +73,7 @@ class Picture:
         self._clock = clock
         self._heard: float | None = None
         self._worst: dict[str, Health] = {}
+        self._stale: frozenset[str] = frozenset()
         self._of_ref: dict[str, list[Finding]] = {}
         self._of_stream: dict[str, set[str]] = {}
         self._of_agent: dict[str, set[str]] = {}
@@ -89,6 +91,7 @@ class Picture:
         self.snapshot, self.state, self.note, self._heard = frame.snapshot, frame.state, frame.note, frame.heard
         self.held |= changes.whole
         dirty = {name: set(changes.of(name)) for name in SECTIONS}
+        self._stale = stale_sections(frame.snapshot)
         if "findings" in changes.whole or changes.of("findings"):
             refs = set(self._worst)
             self._index_findings()
@@ -116,14 +119,11 @@ class Picture:
                 dirty[f"{kind}s"].add(key)
 
     def _index_findings(self) -> None:
-        self._worst.clear()
+        self._worst = dict(standings(self.snapshot.findings))
         self._of_ref.clear()
         for finding in self.snapshot.findings.values():
-            health = finding.severity.health
             for ref in finding.refs:
                 self._of_ref.setdefault(ref, []).append(finding)
-                if ref not in self._worst or health.rank > self._worst[ref].rank:
-                    self._worst[ref] = health
 
     def _index_consumers(self) -> None:
         self._of_stream.clear()
@@ -184,10 +184,11 @@ class Picture:
         return None if at is None or now is None else max(0.0, (now - at).total_seconds())
 
     def facts_age(self) -> float | None:
-        """Seconds since the oldest of the failing sources, or of a silent worker, was last true."""
+        """Seconds since the facts of the source that is behind most were true; None while all are fresh."""
         if self.lost:
             return self.silent
-        ages = [self.age(source.good_at) for source in self.snapshot.sources.values() if self.failing(source)]
+        down = self.snapshot.at is not None and self.snapshot.site.connection.state is not LinkState.CONNECTED
+        ages = [self.age(source.good_at) for source in self.snapshot.sources.values() if down or self.failing(source)]
         return max((age for age in ages if age is not None), default=None)
 
     @staticmethod
@@ -198,21 +199,18 @@ class Picture:
     def source(self, name: str) -> SourceState | None:
         return self.snapshot.sources.get(name)
 
-    def stale(self, *sources: str) -> bool:
-        """Whether rows that come from these sources are only the last known ones."""
-        if self.lost:
-            return True
-        states = (self.snapshot.sources.get(name) for name in sources)
-        return any(state is not None and self.failing(state) for state in states)
+    def stale(self, section: str) -> bool:
+        """Whether the rows of a section are only the last known ones."""
+        return self.lost or section in self._stale
 
-    def standing(self, ref: str, sources: Iterable[str], answer: Answer = Answer.OK) -> Standing:
-        """The worst of a row's findings; STALE where its source is, UNKNOWN where it did not answer.
+    def standing(self, ref: str, section: str, answer: Answer = Answer.OK) -> Standing:
+        """The worst of a row's findings; STALE where its section is, UNKNOWN where it did not answer.
 
         The order and the fault of a stale row stay those it had.
         """
         worst = self._worst.get(ref, Health.OK)
         fault = worst.rank >= Health.WARN.rank
-        if self.stale(*sources):
+        if self.stale(section):
             return Standing(Health.STALE, max(worst.rank, Health.STALE.rank), fault)
         if answer is not Answer.OK and not fault:
             return Standing(Health.UNKNOWN, Health.UNKNOWN.rank, True)

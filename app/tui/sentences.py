@@ -53,16 +53,15 @@ def verdict(picture: Picture, views: tuple[View, ...]) -> Line:
         told = f" — no facts for {text.duration(text.age_step(age))}; last known: {_known(picture)}"
         return words((f" {glyph_of(Health.UNKNOWN, ascii)} UNKNOWN", "unknown"), told)
     sums = snapshot.verdict
-    if sums.health is Health.UNKNOWN and not sums.crit and not sums.warn:
-        return words((f" {glyph_of(Health.UNKNOWN, ascii)} UNKNOWN", "unknown"), f" — {_why_unknown(picture)}")
+    if sums.health is Health.UNKNOWN:
+        known = f"; last known: {_known(picture)}" if sums.crit or sums.warn else ""
+        return words((f" {glyph_of(Health.UNKNOWN, ascii)} UNKNOWN", "unknown"), f" — {_why_unknown(picture)}{known}")
     if not sums.crit and not sums.warn:
         return _all_clear(picture, views)
     spans: list[Span] = [(" ", "")]
     for health, number, word in ((Health.CRIT, sums.crit, "CRIT"), (Health.WARN, sums.warn, "WARN")):
         if number:
             spans += [(f"{glyph_of(health, ascii)} {number} {word}", health.value), ("  ", "")]
-    if sums.health is Health.UNKNOWN:
-        spans += [(f"{glyph_of(Health.UNKNOWN, ascii)} {_why_unknown(picture)}", "unknown")]
     return Line(tuple(spans), right=((_newest(picture), "dim"),))
 
 
@@ -96,6 +95,9 @@ def watching(picture: Picture) -> str:
 
 
 def _why_unknown(picture: Picture) -> str:
+    connection = picture.snapshot.site.connection
+    if connection.state is not LinkState.CONNECTED:
+        return "no connection to NATS" if connection.cause else "connecting to NATS"
     for source in picture.snapshot.sources.values():
         if source.status is SourceStatus.DENIED:
             return f"not permitted: {source.denied[0] if source.denied else source.name}"

@@ -18,7 +18,7 @@ _WORDS = {"MemoryPressure": "memory", "HighLoad": "load", "DiskPressure": "disk"
 
 
 def standing(agent: Agent, picture: Picture) -> Standing:
-    return picture.standing(f"agent:{agent.key}", SOURCES)
+    return picture.standing(f"agent:{agent.key}", "agents")
 
 
 def vitals(agent: Agent, picture: Picture) -> Vitals | None:

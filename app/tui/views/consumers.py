@@ -17,7 +17,7 @@ ABANDONED = "consumer.abandoned"
 
 
 def standing(consumer: Consumer, picture: Picture) -> Standing:
-    return picture.standing(f"consumer:{consumer.key}", SOURCES, consumer.answer)
+    return picture.standing(f"consumer:{consumer.key}", "consumers", consumer.answer)
 
 
 def abandoned(consumer: Consumer, picture: Picture) -> bool:
@@ -73,7 +73,7 @@ def _owner(consumer: Consumer, picture: Picture) -> Cell:
     agent = picture.owner(consumer)
     if agent is None:
         return cells.ABSENT if picture.parsed(consumer.name) is None else cells.UNKNOWN
-    state = picture.standing(f"agent:{agent.key}", ("registry",))
+    state = picture.standing(f"agent:{agent.key}", "agents")
     return Cell(
         f"{cells.glyph_of(state.health, picture.ascii)} {agent.hostname}", agent.hostname.casefold(), state.health.value
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from heapq import nlargest
 from typing import Any
 
 from app.model import text
@@ -18,6 +19,9 @@ from widgets.columns import Align, fit_columns
 
 LABEL = 16
 """Cells of the label of a fact."""
+
+MOST_ROWS = 200
+"""Rows of another view in a detail; the view itself has all."""
 
 Fact = tuple[str, str] | tuple[str, str, str]
 """A label, a value, and the value's style."""
@@ -72,10 +76,12 @@ def table(
 ) -> list[Line]:
     """Rows of another view under a title, worst first; Enter opens each."""
     fields = view.layout(picture, without=without)
-    rows = [view.row(record, fields, picture) for record in records]
+    every = list(records)
+    chosen = every if len(every) <= MOST_ROWS else nlargest(MOST_ROWS, every, lambda r: view.standing(r, picture).rank)
+    rows = [view.row(record, fields, picture) for record in chosen]
     place = next((index for index, field in enumerate(fields) if field.column.id == view.sort), 0)
     rows.sort(key=lambda row: (row.last, -row.rank, -_number(row.cells[place].sort), row.cells[1].text))
-    lines = [rule(title, right=str(len(rows)))]
+    lines = [rule(title, right=str(len(every)))]
     if not rows:
         return [*lines, Line(((f"  {view.empty}", "dim"),))]
     slots = fit_columns([field.column for field in fields], width - 2)
@@ -97,9 +103,11 @@ def table(
                 (shown + (" " if number < len(slots) - 1 else ""), "dim" if row.dim and number else cell.style)
             )
         ref = view.ref(row.key)
-        record = next((record for record in view.records(picture).values() if record.key == row.key), None)
+        record = view.records(picture).get(row.key)
         copy = view.copy(record) if record is not None else row.key
         lines.append(Line(tuple(spans), key=ref, target=ref, copy=copy, fault=row.fault))
+    if len(every) > len(rows):
+        lines.append(Line(((f"  +{len(every) - len(rows)} more: view {view.number} has them all", "dim"),)))
     return lines
 
 

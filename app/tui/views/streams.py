@@ -16,7 +16,7 @@ SOURCES = ("streams",)
 
 
 def standing(stream: Stream, picture: Picture) -> Standing:
-    return picture.standing(f"stream:{stream.name}", SOURCES, stream.answer)
+    return picture.standing(f"stream:{stream.name}", "streams", stream.answer)
 
 
 def fill(stream: Stream, picture: Picture) -> float | None:

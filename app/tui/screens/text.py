@@ -1,0 +1,54 @@
+"""A text of several paragraphs, to be read and left."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from app.tui.lines import BLANK, Line, words
+from app.tui.screens.detail import perform_on_document
+from app.tui.screens.document import Document
+from app.tui.screens.page import Deck, Page
+from widgets.cells import wrap_cells
+
+
+class TextPage(Page):
+    """Shows a text under a name; long lines are broken, indented ones keep their indent."""
+
+    kind: ClassVar[str] = "help"
+
+    def __init__(self, deck: Deck, of: Page, name: str, text: str) -> None:
+        super().__init__(deck, of.view_id)
+        self._of = of
+        self._crumb = name
+        self._text = text
+        self.document = Document(selectable=False, dash="-" if deck.picture.ascii else "─")
+        self.document.when_resized(self.rebuild)
+
+    def compose(self) -> ComposeResult:
+        yield self.document
+
+    @property
+    def sections(self) -> frozenset[str]:
+        return self._of.sections
+
+    @property
+    def crumb(self) -> str:
+        return self._crumb
+
+    def rebuild(self) -> None:
+        width = max(20, self.document.size.width - 4)
+        self.document.show([BLANK, *(line for part in self._text.splitlines() for line in _broken(part, width))])
+
+    async def perform(self, action: str) -> bool:
+        return perform_on_document(self.document, action)
+
+
+def _broken(part: str, width: int) -> list[Line]:
+    if not part.strip():
+        return [BLANK]
+    if len(part) <= width:
+        return [words(f"  {part}")]
+    indent = " " * (len(part) - len(part.lstrip()))
+    return [words(f"  {indent}{piece}") for piece in wrap_cells(part, width - len(indent))]

@@ -1,0 +1,91 @@
+"""Drives a deck over literal snapshots, and reads what it shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.pilot import Pilot
+
+from app.model.snapshot import Snapshot
+from app.tui.app import WatchdeckApp
+from app.tui.options import DeckOptions
+from tests.literals import LiteralFeed
+
+PATIENCE = 10.0
+"""Seconds that a test waits for a screen; far more than any needs."""
+
+
+@dataclass
+class Driven:
+    """A running deck with its feed."""
+
+    app: WatchdeckApp
+    pilot: Pilot[None]
+    feed: LiteralFeed
+    copied: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen as text, line by line."""
+        return [strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        await self.pilot.pause()
+        await self.pilot.pause()
+
+    async def burst(self, text: str) -> None:
+        """Keys as a terminal sends them in one write: all are waiting before the first is handled."""
+        names = {"\r": "enter", "\x1b": "escape", "\t": "tab", "/": "slash", ":": "colon", " ": "space"}
+        for char in text:
+            printable = char if char.isprintable() else None
+            self.app.post_message(events.Key(names.get(char, char), printable))
+        await self.settle()
+
+    async def push(self, snapshot: Snapshot, **more: Any) -> None:
+        self.feed.push(snapshot, **more)
+        await self.settle()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Moves the deck's clock, and lets a second's work be done."""
+        self.feed.sleep(seconds)
+        self.app.tick()
+        await self.settle()
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        """Waits until the screen says what it should; fails with the screen if it never does."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while not seen():
+            assert asyncio.get_running_loop().time() < deadline, self.text
+            await self.settle()
+
+    def line_with(self, words: str) -> str:
+        """The first line that holds these words."""
+        return next((line for line in self.lines if words in line), "")
+
+
+@asynccontextmanager
+async def driving(
+    *snapshots: Snapshot, size: tuple[int, int] = (80, 24), feed: LiteralFeed | None = None, **options: Any
+) -> AsyncIterator[Driven]:
+    """A deck of this size over these snapshots, until the block ends."""
+    feed = feed or LiteralFeed(*snapshots)
+    app = WatchdeckApp(feed, options=DeckOptions(monotonic=feed.now, wall=feed.wall, **options))
+    copied: list[str] = []
+    app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
+    async with app.run_test(size=size) as pilot:
+        driven = Driven(app, pilot, feed, copied)
+        await driven.settle()
+        yield driven

@@ -1,0 +1,171 @@
+"""Help, commands, copies, the first start, and a finding's detail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.tui import commands
+from app.tui.commands import Command, CommandError
+from app.tui.keys import TABLE
+from tests.literals import calm, fleet, machine
+from tests.screens.driving import driving
+
+COMMANDS = (
+    Command("agents", "view"),
+    Command("agent", "open", "NAME", lambda place, before: ["web-01", "web-02", "db-01"] if place == 0 else (), 1),
+    Command("filter", "text", "TEXT"),
+    Command("quit", "leave"),
+)
+
+
+def test_unknown_commands_name_the_nearest_three() -> None:
+    with pytest.raises(CommandError, match="no command agnt; nearest: agent, agents, "):
+        commands.parse("agnt web", COMMANDS)
+
+
+def test_a_command_without_its_argument_says_its_use() -> None:
+    with pytest.raises(CommandError, match="usage: agent NAME"):
+        commands.parse("agent", COMMANDS)
+
+
+def test_commands_are_read_with_their_rest() -> None:
+    call = commands.parse("  filter  web -03 ", COMMANDS)
+    assert call is not None
+    assert (call.name, call.arguments, call.rest) == ("filter", ("web", "-03"), "web -03")
+    assert commands.parse("   ", COMMANDS) is None
+
+
+@pytest.mark.parametrize(
+    ("begun", "completed"),
+    [
+        ("fi", "filter "),
+        ("ag", "agent"),
+        ("agent w", "agent web-0"),
+        ("agent d", "agent db-01 "),
+        ("zz", "zz"),
+        ("agent x", "agent x"),
+    ],
+)
+def test_completion_goes_as_far_as_there_is_no_choice(begun: str, completed: str) -> None:
+    assert commands.complete(begun, COMMANDS) == completed
+
+
+async def test_help_has_every_key_of_the_view_and_then_its_words() -> None:
+    async with driving(fleet(), size=(100, 80)) as deck:
+        await deck.press("4", "question_mark")
+        for key in TABLE:
+            if "list" in key.where:
+                assert key.words in deck.text, key.id
+        await deck.press("question_mark")
+        assert "num_ack_pending" in deck.text
+        assert "BEHIND" in deck.text
+        await deck.press("escape")
+        assert deck.lines[1].startswith(" Consumers")
+
+
+async def test_finding_detail_says_why_since_when_and_what_to_do() -> None:
+    async with driving(fleet(), size=(80, 40)) as deck:
+        await deck.press("j", "enter")
+        assert "14:01:12 UTC, 4m15s ago (from the broker)" in deck.text
+        assert "Folded under it" in deck.text
+        assert "no farewell" in deck.text
+        await deck.press("G", "y")
+        assert deck.copied == ["osapi client agent drain --hostname web-03"]
+        await deck.press("tab", "tab", "tab", "enter")
+        assert "›" in deck.lines[1]
+
+
+async def test_a_finding_leads_to_what_it_is_about() -> None:
+    async with driving(fleet()) as deck:
+        await deck.press("j", "enter", "tab", "tab", "enter")
+        assert deck.lines[1].strip() == "Overview › agent web-03 › web-03"
+
+
+async def test_a_finding_that_cleared_says_so() -> None:
+    async with driving(fleet()) as deck:
+        await deck.press("enter")
+        await deck.push(calm())
+        assert "This finding has cleared" in deck.text
+
+
+async def test_commands_open_things_by_name() -> None:
+    async with driving(fleet()) as deck:
+        await deck.press(":", *"consumer ORDERS billing", "enter")
+        assert deck.lines[1].strip() == "Overview › billing"
+        await deck.press(":", *"stream job-queue", "enter")
+        assert deck.lines[1].strip().endswith("› job-queue")
+        await deck.press(":", *"agents", "enter")
+        assert deck.lines[1].startswith(" Agents")
+        await deck.press(":", *"agent wbe-02", "enter")
+        assert "no agent wbe-02; nearest: web-02" in deck.text
+        await deck.press(":", *"nonsense", "enter")
+        assert "no command nonsense; nearest:" in deck.text
+
+
+async def test_tab_completes_a_command_with_its_argument() -> None:
+    async with driving(fleet()) as deck:
+        await deck.press(":", *"agent cac", "tab", "enter")
+        assert deck.lines[1].strip() == "Overview › cache-01"
+
+
+async def test_the_theme_can_be_chosen_and_an_unknown_one_is_named() -> None:
+    async with driving(fleet()) as deck:
+        await deck.press(":", *"theme watchdeck-cb", "enter")
+        assert deck.app.theme == "watchdeck-cb"
+        await deck.press(":", *"theme nrod", "enter")
+        assert "no theme nrod; nearest: nord" in deck.text
+
+
+async def test_screenshot_is_written_where_asked(tmp_path: Path) -> None:
+    async with driving(fleet()) as deck:
+        await deck.press(":", *f"screenshot {tmp_path}/a.svg", "enter")
+        assert (tmp_path / "a.svg").read_text().startswith("<svg")
+        await deck.press(":", *f"screenshot {tmp_path}/none/a.svg", "enter")
+        assert "not written: No such file or directory" in deck.text
+
+
+async def test_an_explained_rule_shows_its_thresholds() -> None:
+    async with driving(fleet(), size=(100, 30)) as deck:
+        await deck.press(":", *"explain agent.gone", "enter")
+        assert "Judged by" in deck.text
+        assert deck.lines[1].strip().endswith("agent.gone")
+        await deck.press("escape", ":", *"explain agent.gine", "enter")
+        assert "no rule agent.gine; nearest: agent.gone" in deck.text
+
+
+async def test_the_first_start_has_a_hint_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with driving(fleet(), state_dir=state) as deck:
+        assert "enter in · esc back" in deck.text
+        await deck.press("j")
+        assert "enter in" not in deck.text
+    async with driving(fleet(), state_dir=state) as deck:
+        assert "enter in" not in deck.text
+
+
+async def test_long_copies_are_cut_and_that_is_said() -> None:
+    async with driving(fleet()) as deck:
+        deck.app.copy("x" * 100_000)
+        await deck.settle()
+        assert len(deck.copied[0]) == 74_994
+        assert "the first 74,994 bytes" in deck.text
+
+
+async def test_a_defect_shows_where_and_no_values() -> None:
+    async with driving(fleet()) as deck:
+        said: list[object] = []
+        deck.app.panic = lambda *renderables: said.extend(renderables)  # type: ignore[method-assign]
+        secret = "hunter2"
+        try:
+            raise ValueError("broken \x1b]52;c;AA\x07") from KeyError(len(secret))
+        except ValueError:
+            deck.app._fatal_error()
+        assert "ValueError" in str(said[0])
+        assert "\x1b" not in str(said[0])
+        assert "hunter2" not in str(said[0]).replace('secret = "hunter2"', "")
+
+
+def test_machine_ids_are_those_of_the_names() -> None:
+    assert len(machine("web-03")) == 32
