@@ -10,6 +10,6 @@ def main() -> None:
     """Entry point of the `watchdeck` command."""
     # Textual reads it when it is imported: how long an escape character waits to be the beginning of a key's sequence.
     os.environ.setdefault("ESCDELAY", "25")
-    from app.cli.commands import run
+    from app.cli.run import run
 
     sys.exit(run(sys.argv[1:]))

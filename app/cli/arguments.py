@@ -22,6 +22,28 @@ WITH_VALUE = frozenset(
 SWITCHES = frozenset({"--read-only", "--ascii"})
 
 
+def deck_flags(arguments: Sequence[str]) -> dict[str, str | bool] | None:
+    """The options of a command line that only opens the deck; None for any other, which the full parser reads.
+
+    The deck's first picture does not wait for that parser to be imported and built.
+    """
+    flags: dict[str, str | bool] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if name in SWITCHES and not equals:
+            flags[_field(name)] = True
+        elif name in WITH_VALUE and (equals or ((value := next(rest, "-")) and not value.startswith("-"))):
+            flags[_field(name)] = value
+        else:
+            return None
+    return flags
+
+
+def _field(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
 def options_first(arguments: Sequence[str]) -> list[str]:
     """The same arguments with the options of every command moved to the front, up to a `--`."""
     moved: list[str] = []

@@ -1,83 +1,22 @@
-"""The commands and their options, and errors as one line without traceback and without secret."""
+"""The commands and their options."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import __version__
-from app.cli.arguments import options_first
+from app.cli.run import COMPLETE, USAGE, Failure, deck
 
 if TYPE_CHECKING:
     from app.settings import Settings
 
-USAGE = 2
-"""Exit code of arguments and settings that cannot be used."""
-BROKEN = 3
-"""Exit code of a fault of our own."""
-COMPLETE = "_WATCHDECK_COMPLETE"
-_Misused: Any = typer.BadParameter.__mro__[2]
-"""What typer raises for arguments that cannot be used; of click, or of the copy of it that newer versions bring."""
 
-
-class Failure(Exception):
-    """Ends the command with one line on stderr and an exit code."""
-
-    def __init__(self, sentence: str, code: int = 1) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Runs a command line and gives its exit code."""
-    if COMPLETE in os.environ:  # the shell asks what could stand here
-        from typer.completion import completion_init  # type: ignore[attr-defined]
-
-        completion_init()
-    try:
-        result = typer.main.get_command(_program()).main(
-            args=options_first(arguments), prog_name="watchdeck", standalone_mode=False
-        )
-    except Failure as error:
-        return _say(str(error), error.code)
-    except (typer.Abort, KeyboardInterrupt):
-        return 130
-    except BrokenPipeError:  # whoever read our output has heard enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        sentence, code = _explained(error)
-        if code == BROKEN and "debug" in (*arguments, os.environ.get("WATCHDECK_LOG_LEVEL")):
-            raise
-        return _say(sentence, code)
-    return result if isinstance(result, int) else 0
-
-
-def _explained(error: Exception) -> tuple[str, int]:
-    """What to say of an error, and the exit code."""
-    from app.settings.errors import SettingsError
-
-    if isinstance(error, SettingsError):
-        return str(error), USAGE
-    if isinstance(error, _Misused):
-        return f"{error.format_message().rstrip('.')} (see watchdeck --help)", USAGE
-    return f"this should not happen: {type(error).__name__}: {error} (--log-level debug says where)", BROKEN
-
-
-def _say(sentence: str, code: int) -> int:
-    from app.model.text import clean
-    from app.settings.scrub import scrub
-
-    sys.stderr.write(f"watchdeck: {clean(scrub(sentence))}\n")
-    return code
-
-
-def _program() -> typer.Typer:
-    program = typer.Typer(
+def program() -> typer.Typer:
+    """All commands."""
+    watchdeck = typer.Typer(
         name="watchdeck",
         add_completion=False,
         rich_markup_mode=None,
@@ -87,17 +26,17 @@ def _program() -> typer.Typer:
         "Without a command the deck opens. Options may stand before or after the command; "
         "each is also read from WATCHDECK_<OPTION>.",
     )
-    program.callback(invoke_without_command=True)(_deck)
-    program.command("demo")(_demo)
-    program.command("worker")(_worker)
-    program.command("simulate")(_simulate)
-    program.command("keys")(_keys)
-    program.command("completion")(_completion)
+    watchdeck.callback(invoke_without_command=True)(_deck)
+    watchdeck.command("demo")(_demo)
+    watchdeck.command("worker")(_worker)
+    watchdeck.command("simulate")(_simulate)
+    watchdeck.command("keys")(_keys)
+    watchdeck.command("completion")(_completion)
     config = typer.Typer(rich_markup_mode=None, help="Show the settings in force, and where each comes from.")
     config.command("show")(_config_show)
     config.command("path")(_config_path)
-    program.add_typer(config, name="config")
-    return program
+    watchdeck.add_typer(config, name="config")
+    return watchdeck
 
 
 def _version(wanted: bool) -> None:
@@ -145,10 +84,7 @@ def _deck(
     }
     if context.invoked_subcommand is not None:
         return 0
-    from app.cli.deck import open_deck, require_terminal
-
-    require_terminal()
-    return open_deck(_settings(context))
+    return deck(context.obj)
 
 
 def _settings(context: typer.Context) -> Settings:
@@ -177,7 +113,7 @@ def _demo(
     """An embedded NATS, a simulated fleet, a worker and the deck, in a temporary folder; leaves nothing behind."""
     from app.cli.demo import run_demo
 
-    return run_demo(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, deck=not no_deck)
+    return run_demo(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, with_deck=not no_deck)
 
 
 def _simulate(

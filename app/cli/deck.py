@@ -7,15 +7,19 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import TYPE_CHECKING
 
-from app.cli.commands import USAGE, Failure
-from app.feed.client import WorkerFeed
-from app.feed.spawn import Spawner
+from app.cli.run import USAGE, Failure
+from app.feed.protocol import Feed, Frame
 from app.settings import Settings, places
 from app.settings.scrub import scrub
 from app.tui.app import WatchdeckApp
 from app.tui.options import DeckOptions
+
+if TYPE_CHECKING:
+    from app.feed.client import WorkerFeed
+    from app.feed.spawn import Spawner
 
 CRASH_LOG = "crash.log"
 
@@ -28,16 +32,55 @@ def require_terminal() -> None:
 
 def open_deck(settings: Settings, *, demo: bool = False) -> int:
     """Opens the deck until it is quit; gives the exit code. A demo's worker has ended when this returns."""
-    spawner = Spawner(settings, service=None) if demo else Spawner(settings)
-    deck = _Deck(WorkerFeed(spawner.locate), options=_options(settings, os.environ))
+    feed = LateFeed(settings, demo=demo)
+    deck = _Deck(feed, options=_options(settings, os.environ))
     try:
         deck.run(mouse=settings.deck.mouse)
     finally:
         if demo:
-            spawner.end()
+            feed.end_worker()
     if deck.crash is not None:
         raise Failure(_crashed(deck.crash, settings))
     return deck.return_code or 0
+
+
+class LateFeed(Feed):
+    """The worker's feed, made when the first frame is asked for: the deck has drawn its first picture by then."""
+
+    def __init__(self, settings: Settings, *, demo: bool = False) -> None:
+        self._settings = settings
+        self._demo = demo
+        self._sections: Collection[str] = ()
+        self._feed: WorkerFeed | None = None
+        self._spawner: Spawner | None = None
+
+    def watch(self, sections: Collection[str]) -> None:
+        self._sections = sections
+        if self._feed is not None:
+            self._feed.watch(sections)
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        from app.feed.client import WorkerFeed
+        from app.feed.spawn import Spawner
+
+        self._spawner = Spawner(self._settings, service=None) if self._demo else Spawner(self._settings)
+        self._feed = WorkerFeed(self._spawner.locate)
+        self._feed.watch(self._sections)
+        async for frame in self._feed.frames():
+            yield frame
+
+    async def refresh(self) -> None:
+        if self._feed is not None:
+            await self._feed.refresh()
+
+    async def close(self) -> None:
+        if self._feed is not None:
+            await self._feed.close()
+
+    def end_worker(self) -> None:
+        """Ends a worker that was started for this feed, and waits for it."""
+        if self._spawner is not None:
+            self._spawner.end()
 
 
 class _Deck(WatchdeckApp):

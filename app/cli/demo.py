@@ -9,7 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 
-from app.cli.commands import USAGE, Failure
+from app.cli.run import USAGE, Failure
 from app.demo.run import NAMESPACE, Demo, DemoError
 from app.settings import NameSettings, NatsSettings, Settings
 from app.worker.lifecycle import Holdings
@@ -18,9 +18,9 @@ _OWN = ("namespace", "state_dir", "profile", "attach", "read_only", "actions")
 """Settings that a demo has values of its own for, besides all of `[nats]` and `[names]`."""
 
 
-def run_demo(settings: Settings, *, agents: int, rate: float, scenario: str, seed: int, deck: bool) -> int:
+def run_demo(settings: Settings, *, agents: int, rate: float, scenario: str, seed: int, with_deck: bool) -> int:
     """Runs the demo with a deck until it is quit, or without one until a signal; everything is gone afterwards."""
-    if deck:
+    if with_deck:
         from app.cli.deck import require_terminal
 
         require_terminal()
@@ -28,7 +28,7 @@ def run_demo(settings: Settings, *, agents: int, rate: float, scenario: str, see
     try:
         with Demo(agents, rate, scenario, seed) as demo:
             own = demo_settings(settings, demo)
-            if deck:
+            if with_deck:
                 from app.cli.deck import open_deck
 
                 return open_deck(own, demo=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from app.api.server import serve
-from app.cli.commands import Failure
+from app.cli.run import Failure
 from app.feed.child import LOCK_HELD
 from app.settings import Settings
 from app.worker.lifecycle import CannotStart, Holdings, run_worker

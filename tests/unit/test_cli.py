@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from app import __version__
-from app.cli.arguments import options_first
-from app.cli.commands import run
+from app.cli.arguments import deck_flags, options_first
 from app.cli.deck import plain_terminal
+from app.cli.run import run
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_options_may_stand_before_or_after_the_command(given: list[str], expected: list[str]) -> None:
     assert options_first(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], {}),
+        (["--context", "prod", "--ascii"], {"context": "prod", "ascii": True}),
+        (["--nats-url=nats://h"], {"nats_url": "nats://h"}),
+        (["--namespace="], {"namespace": ""}),
+        (["worker"], None),
+        (["--context"], None),
+        (["--context", "--ascii"], None),
+        (["--ascii=1"], None),
+        (["--help"], None),
+        (["--frobnicate"], None),
+    ],
+)
+def test_a_command_line_that_only_opens_the_deck_is_read_without_the_full_parser(
+    given: list[str], expected: dict[str, str | bool] | None
+) -> None:
+    assert deck_flags(given) == expected
 
 
 @pytest.mark.parametrize("arguments", [["--nats-url", "h1", "config", "show"], ["config", "show", "--nats-url=h1"]])
@@ -126,9 +147,9 @@ HEAVY = ("nats", "fastapi", "uvicorn", "starlette", "httpx", "pydantic", "sqlmod
     ("statement", "also"),
     [
         ("import app.settings; app.settings.load({}, {})", ("textual", "typer", "rich")),
-        ("from app.cli.commands import run; run(['--version'])", ("textual", "msgspec")),
-        ("from app.cli.commands import run; run(['--help'])", ("textual", "msgspec")),
-        ("import app.cli.deck", ()),  # all that is needed up to the first frame
+        ("from app.cli.run import run; run(['--version'])", ("textual", "msgspec")),
+        ("from app.cli.run import run; run(['--help'])", ("textual", "msgspec")),
+        ("import app.cli.deck", ("typer",)),  # all that is needed up to the first frame
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(statement: str, also: tuple[str, ...]) -> None:

@@ -59,7 +59,7 @@ def test_a_polite_signal_leaves_the_terminal_in_order(env: dict[str, str], numbe
 CRASH = """
 import sys
 from app.cli import deck
-from app.cli.commands import run
+from app.cli.run import run
 
 def broken(self):
     password = "hunter2"

@@ -1,0 +1,89 @@
+"""Runs a command line: the deck at once, every other command through the full parser; errors as one clean line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from app.cli.arguments import deck_flags, options_first
+
+USAGE = 2
+"""Exit code of arguments and settings that cannot be used."""
+BROKEN = 3
+"""Exit code of a fault of our own."""
+COMPLETE = "_WATCHDECK_COMPLETE"
+"""Environment variable by which a shell asks what could stand next on the command line."""
+
+
+class Failure(Exception):
+    """Ends the command with one line on stderr and an exit code."""
+
+    def __init__(self, sentence: str, code: int = 1) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line and gives its exit code."""
+    try:
+        flags = None if COMPLETE in os.environ else deck_flags(arguments)
+        return _parsed(arguments) if flags is None else deck(flags)
+    except Failure as error:
+        return _say(str(error), error.code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        from app.settings.errors import SettingsError
+
+        if isinstance(error, SettingsError):
+            return _say(str(error), USAGE)
+        if "debug" in (*arguments, os.environ.get("WATCHDECK_LOG_LEVEL")):
+            raise
+        said = f"this should not happen: {type(error).__name__}: {error} (--log-level debug says where)"
+        return _say(said, BROKEN)
+
+
+def deck(flags: Mapping[str, str | bool | None]) -> int:
+    """Opens the deck with what the command line said."""
+    from app.cli.deck import open_deck, require_terminal
+    from app.settings import load
+
+    require_terminal()
+    return open_deck(load(flags, os.environ))
+
+
+def _parsed(arguments: Sequence[str]) -> int:
+    import typer
+
+    from app.cli.commands import program
+
+    if COMPLETE in os.environ:  # the shell asks what could stand here
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
+    # What typer raises for arguments that cannot be used: click's, or that of the copy of click in newer versions.
+    misused = typer.BadParameter.__mro__[2]
+    try:
+        result = typer.main.get_command(program()).main(
+            args=options_first(arguments), prog_name="watchdeck", standalone_mode=False
+        )
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if isinstance(error, misused):
+            said = getattr(error, "format_message", error.__str__)()
+            raise Failure(f"{str(said).rstrip('.')} (see watchdeck --help)", USAGE) from None
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _say(sentence: str, code: int) -> int:
+    from app.model.text import clean
+    from app.settings.scrub import scrub
+
+    sys.stderr.write(f"watchdeck: {clean(scrub(sentence))}\n")
+    return code
