@@ -9,7 +9,7 @@ from datetime import datetime
 MEMORY = 300.0
 """Seconds that samples are kept."""
 
-_DENSE = 30.0  # samples younger than this are all kept, older ones every ten seconds
+_DENSE = 40.0  # samples younger than this are all kept, older ones every ten seconds
 _SPARSE = 10.0
 _CROWDED = 64  # samples of one series before it is thinned
 

@@ -318,14 +318,14 @@ def _unused(consumer: Consumer, context: Context, delivered: datetime) -> dateti
     """Since when it is known that nobody uses it; None if that cannot be told."""
     if consumer.ack_pending > 0:
         return delivered  # a client would have been given it again
-    if consumer.pending > 0 and (waited := _waited(consumer, context)[0]) is not None:
-        return waited
     if context.fleet and (machine := context.owners.machine.get(consumer.key)) is not None:
         owner = context.snapshot.agents.get(machine)
         if owner is None:
             return delivered
         if owner.presence in (Presence.GONE, Presence.LEFT):
             return latest(delivered, owner.since)
+    if consumer.pending > 0 and (waited := _waited(consumer, context)[0]) is not None:
+        return waited
     return latest(delivered, context.theirs(context.history.without_client_since(_ref(consumer))) or context.now)
 
 

@@ -86,7 +86,7 @@ def _unreachable(context: Context, connection: Connection, limits: Limits) -> Ca
 
 
 def _credentials(context: Context, connection: Connection, limits: Limits) -> Candidate | None:
-    expire = context.theirs(connection.credentials_expire)
+    expire = connection.credentials_expire  # the server judges it, by its clock
     left = None if expire is None else -context.age(expire)
     what, severity = "", Severity.CRIT
     if connection.state is not LinkState.CONNECTED and connection.cause in _REFUSED:

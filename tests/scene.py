@@ -1,0 +1,123 @@
+"""A scene: facts set by hand, a clock moved by hand, and the rules looking on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.model.broker import Connection, Consumer, LinkState, Stream
+from app.model.findings import Finding
+from app.model.fleet import Agent
+from app.model.rates import History
+from app.model.snapshot import Capability, Site, Snapshot, SourceState, SourceStatus
+from app.model.triage import Triage
+
+START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+SOURCES = ("account", "streams", "consumers", "registry")
+
+
+def machine(number: int) -> str:
+    """A machine id as Linux has them."""
+    return f"{number:032x}"
+
+
+class Scene:
+    """Tables to fill, `look()` to be judged. Nothing is wrong in it at first."""
+
+    def __init__(self, thresholds: Mapping[str, Mapping[str, object]] | None = None, **runbooks: str) -> None:
+        self.at = START
+        self.offset = 0.0
+        self.streams: dict[str, Stream] = {}
+        self.consumers: dict[str, Consumer] = {}
+        self.agents: dict[str, Agent] = {}
+        self.connection = Connection(
+            LinkState.CONNECTED, "nats-1:4222", "context prod", since=START - timedelta(hours=1)
+        )
+        self.statuses = dict.fromkeys(SOURCES, SourceStatus.OK)
+        self.intervals = dict.fromkeys(SOURCES, 1.0)
+        self.errors: dict[str, str] = {}
+        self.good: dict[str, datetime] = {}
+        self.fleet = True
+        self.history = History()
+        self.triage = Triage(thresholds or {}, {name.replace("_", "."): url for name, url in runbooks.items()})
+        self.snapshot = Snapshot()
+
+    def ago(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> datetime:
+        """An instant before now, on the broker's clock."""
+        return (
+            self.at
+            + timedelta(seconds=self.offset)
+            - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        )
+
+    def stream(self, name: str = "JOBS", **fields: Any) -> Stream:
+        old = self.streams.get(name) or Stream(name, created=START - timedelta(days=30))
+        self.streams[name] = replace(old, **fields)
+        return self.streams[name]
+
+    def consumer(self, name: str = "billing", stream: str = "JOBS", **fields: Any) -> Consumer:
+        old = self.consumers.get(f"{stream}/{name}") or Consumer(stream, name, created=START - timedelta(days=30))
+        made = replace(old, **fields)
+        self.consumers[made.key] = made
+        return made
+
+    def agent(self, number: int = 3, **fields: Any) -> Agent:
+        key = machine(number)
+        old = self.agents.get(key) or Agent(key, key, f"web-{number:02d}", started_at=START - timedelta(days=2))
+        self.agents[key] = replace(old, **fields)
+        return self.agents[key]
+
+    def look(self, after: float = 0.0) -> Mapping[str, Finding]:
+        """The findings some seconds later."""
+        self.at += timedelta(seconds=after)
+        for name, status in self.statuses.items():
+            if status in (SourceStatus.OK, SourceStatus.PARTIAL):
+                self.good[name] = self.at
+        self.snapshot = Snapshot(
+            epoch="scene",
+            at=self.at,
+            site=Site(
+                connection=self.connection,
+                capabilities=frozenset((Capability.BROKER, *((Capability.FLEET,) if self.fleet else ()))),
+                clock_offset=self.offset,
+                watching_since=START,
+            ),
+            sources={
+                name: SourceState(
+                    name, status, self.good.get(name), self.errors.get(name, ""), interval=self.intervals[name]
+                )
+                for name, status in self.statuses.items()
+            },
+            streams=dict(self.streams),
+            consumers=dict(self.consumers),
+            agents=dict(self.agents),
+        )
+        self.history.observe(self.snapshot)
+        findings = self.triage.judge(self.snapshot, self.history)
+        self.snapshot = replace(self.snapshot, findings=findings, flows=self.history.flows())
+        return findings
+
+    def run(self, seconds: float, step: float = 1.0) -> Mapping[str, Finding]:
+        """Looks every `step` seconds; the findings at the end."""
+        findings: Mapping[str, Finding] = {}
+        for _ in range(int(seconds / step)):
+            findings = self.look(step)
+        return findings
+
+    def quiet(self, seconds: float, step: float = 1.0) -> bool:
+        """Whether there is no finding at any look of a while, the first included."""
+        return not self.look() and all(not self.look(step) for _ in range(int(seconds / step)))
+
+    def disconnect(self, **fields: Any) -> None:
+        self.connection = replace(self.connection, state=LinkState.DOWN, since=self.at, **fields)
+
+    def reconnect(self) -> None:
+        self.connection = Connection(
+            LinkState.CONNECTED,
+            self.connection.url,
+            self.connection.origin,
+            since=self.at,
+            reconnects=self.connection.reconnects + 1,
+        )
