@@ -33,6 +33,7 @@ class _Slot:
     stream: str
     consumer: str
     batch: int
+    serial: int = 0  # of the pull that is out; what comes in answer to an older one is passed over
     wanted: int = 0  # messages that the pull may still bring
     in_hand: int = 0  # messages that are being handled
     deadline: float = 0.0  # on the loop's clock: when an unanswered pull counts as lost
@@ -59,11 +60,6 @@ class Client:
         """Cleared: it goes on pulling, and acknowledges nothing any more (a client that hangs)."""
 
     @property
-    def in_hand(self) -> int:
-        """Messages that are being handled."""
-        return sum(slot.in_hand for slot in self._slots)
-
-    @property
     def joined(self) -> bool:
         return self._subscription is not None
 
@@ -76,7 +72,7 @@ class Client:
         """Subscribes and begins to pull."""
         self.acknowledging = True
         self._inbox = self._link.nc.new_inbox()
-        self._subscription = await self._link.nc.subscribe(f"{self._inbox}.*", cb=self._receive)
+        self._subscription = await self._link.nc.subscribe(f"{self._inbox}.>", cb=self._receive)
         for index in range(len(self._slots)):
             await self._pull(index)
 
@@ -114,16 +110,18 @@ class Client:
     async def _pull(self, index: int) -> None:
         slot = self._slots[index]
         expires = EXPIRES * self._rng.uniform(0.8, 1.0)  # so that they do not all expire together
+        slot.serial += 1
         slot.wanted, slot.deadline = slot.batch, asyncio.get_running_loop().time() + expires + GRACE
         body = {"batch": slot.batch, "expires": int(expires * 1e9)}
         with contextlib.suppress(*FAILURES):
             subject = f"{self._link.prefix}.CONSUMER.MSG.NEXT.{slot.stream}.{slot.consumer}"
-            await self._link.nc.publish(subject, encode(body), reply=f"{self._inbox}.{index}")
+            await self._link.nc.publish(subject, encode(body), reply=f"{self._inbox}.{index}.{slot.serial}")
 
     async def _receive(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status") if not message.reply else None
         if status is not None:  # under the inbox's subject; messages come under their own
-            await self._refused(int(message.subject.rpartition(".")[2]), status)
+            index, serial = (int(token) for token in message.subject.split(".")[-2:])
+            await self._refused(index, serial, status)
             return
         index = self._index[message.metadata.consumer]
         slot = self._slots[index]
@@ -133,8 +131,10 @@ class Client:
         if slot.worker is None or slot.worker.done():
             slot.worker = asyncio.create_task(self._work(index))
 
-    async def _refused(self, index: int, status: str) -> None:
+    async def _refused(self, index: int, serial: int, status: str) -> None:
         slot = self._slots[index]
+        if serial != slot.serial:
+            return
         slot.wanted = 0
         if status not in _PATIENT:
             slot.deadline = asyncio.get_running_loop().time() + RETRY  # `look_after` tries again
@@ -146,7 +146,10 @@ class Client:
         slot = self._slots[index]
         while not slot.queue.empty():
             message = slot.queue.get_nowait()
-            done = await self._handle(slot.consumer, message)
+            try:
+                done = await self._handle(slot.consumer, message)
+            except FAILURES:  # the broker is away: it will deliver this again
+                done = False
             if done and self.acknowledging:
                 await self._link.publish(message.reply, b"+ACK")
             slot.in_hand -= 1
