@@ -196,6 +196,8 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
     def on_resize(self) -> None:
         self._painted = {y: strip for y, strip in self._painted.items() if y < self.size.height}
         self.resized()
+        # The first paint in the new size may have come before this event.
+        self.sync()
 
     def resized(self) -> None:
         """Called after the size changed."""

@@ -40,6 +40,7 @@ class RowView(LineView):
         self._more_line = False
         self._skip = 0
         self._name_width = 0
+        self._laid_out = -1
 
     def look_changed(self) -> None:
         """Called after something was set that changes how the table looks."""
@@ -139,7 +140,9 @@ class RowView(LineView):
         return next(fitting, others - 1)
 
     def _layout_slots(self) -> tuple[Slot, ...]:
-        if self._slots is None:
+        if self._slots is None or self._laid_out != self.size.width:
+            self._relayout()
+            self._laid_out = self.size.width
             self._name_width = self._longest_name() if self._wide else 0
             self._slots = self._fit(self._skip)
         return self._slots
@@ -165,12 +168,11 @@ class RowView(LineView):
         return max(1, self.shown)
 
     def paint_head(self, y: int, width: int) -> Strip:
+        slots = self._layout_slots()
         if self._header is None:
             sorting, down = self._order.sorting, self._order.largest_first
             mark = ("v" if down else "^") if self._ascii else ("▾" if down else "▴")
-            self._header = paint_header(
-                self._layout_slots(), width, self.paint("header"), sort=sorting.column, mark=mark
-            )
+            self._header = paint_header(slots, width, self.paint("header"), sort=sorting.column, mark=mark)
         return self._header
 
     def paint_line(self, index: int, width: int) -> Strip:
@@ -180,6 +182,7 @@ class RowView(LineView):
             line = LineBuilder()
             line.fitted(f" +{self.shown - index} more", self.paint("dim"), width)
             return line.strip(width, self.paint("dim"))
+        slots = self._layout_slots()
         key = self._order.keys[index]
         row = self._order.rows[key]
         cursor = self._active and key == self._cursor
@@ -189,7 +192,7 @@ class RowView(LineView):
             return known[3]
         if len(self._lines) > _LINES_KEPT:
             self._lines.clear()
-        strip = paint_row(row, self._layout_slots(), width, self._paint_style, self._cut, cursor=cursor, marked=marked)
+        strip = paint_row(row, slots, width, self._paint_style, self._cut, cursor=cursor, marked=marked)
         self._lines[key] = (row, cursor, marked, strip)
         return strip
 
