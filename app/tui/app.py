@@ -20,6 +20,7 @@ from app.feed.protocol import Feed, FeedState, Frame
 from app.model.text import clean, cut, duration
 from app.tui import chrome, keys, registry
 from app.tui.actions import Actions
+from app.tui.escape_digits import read_as_two_keys
 from app.tui.lines import Line
 from app.tui.options import DeckOptions
 from app.tui.picture import Changes, Picture, Times
@@ -57,6 +58,7 @@ class WatchdeckApp(App[None], inherit_bindings=False):
 
     def __init__(self, feed: Feed, *, options: DeckOptions) -> None:
         super().__init__()
+        read_as_two_keys()
         self.animation_level = "none"
         self.feed = feed
         self.options = options
