@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from app.demo.server import need_nats_server
+
 
 def binary() -> str:
-    """The nats-server of the tests: `WATCHDECK_NATS_SERVER`, the one beside this Python, then `PATH`."""
-    named = os.environ.get("WATCHDECK_NATS_SERVER")
-    beside = Path(sys.executable).with_name("nats-server")
-    found = named or (str(beside) if beside.exists() else shutil.which("nats-server"))
-    if not found:
-        raise RuntimeError("no nats-server: install the lock file, or set WATCHDECK_NATS_SERVER")
-    return found
+    """The nats-server that the demo would use too."""
+    return str(need_nats_server())
 
 
 class NatsServer:

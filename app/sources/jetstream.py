@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -77,13 +78,14 @@ class JetStreamSource:
         self._denied_until: dict[str, float] = {}
         self._generation = 0
         self._turn = 0
-        self._calls = 0
+        self._later: asyncio.Task[None] | None = None
         self._sweep = 1
         self._known = False  # streams were listed at least once in this process
         self.facts = BrokerFacts(states=tuple(self._states.values()))
 
     async def collect(self, now: datetime, looking_at: frozenset[str] = frozenset()) -> BrokerFacts:
         """One collection. `now` is our clock; `looking_at` are the refs on a screen, which come first."""
+        await self._stop_sweep()
         began = time.monotonic()
         try:
             if self._link.up:
@@ -96,6 +98,7 @@ class JetStreamSource:
             _log.exception("the broker's facts could not be collected")
             self._failed(("account", "streams", "consumers"), "internal error, see the log")
         self._pace.took(time.monotonic() - began)
+        self._pace.spent(self._link.api_calls)
         self.facts = self._assemble()
         return self.facts
 
@@ -109,19 +112,37 @@ class JetStreamSource:
                 entry.denied_until = 0.0
         self._turn += 1
         self._pace.clustered(self._is_clustered())
-        others = self._link.api_calls - self._calls
-        budget = max(1, self._pace.budget() - others)
-        before = self._link.api_calls
         account = asyncio.ensure_future(self._collect_account(now))
         try:
             listed = await self._collect_streams(now)
         finally:
             enabled = await account
         if enabled and listed:
-            budget -= self._link.api_calls - before
-            await self._collect_consumers(now, looking_at, max(1, budget))
+            await self._collect_consumers(now, looking_at)
             await self._lookups.fill(self._tables.streams, looking_at, self._flight)
-        self._calls = self._link.api_calls
+            if self._pace.interval > 2:
+                self._later = asyncio.get_running_loop().create_task(self._sweep_on(looking_at), name="sweep")
+
+    async def _sweep_on(self, looking_at: frozenset[str]) -> None:
+        """Goes on with the rotation between two collections that are more than a second apart."""
+        ends = time.monotonic() + self._pace.interval - 1.0
+        while time.monotonic() + 1.0 < ends:
+            self._pace.spent(self._link.api_calls)
+            await asyncio.sleep(1.0)
+            try:
+                await self._ask_consumers(looking_at, unasked=True)
+            except SourceError:
+                return
+            except Exception:
+                _log.exception("consumers could not be listed between two collections")
+                return
+
+    async def _stop_sweep(self) -> None:
+        later, self._later = self._later, None
+        if later is not None:
+            later.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await later
 
     def _is_clustered(self) -> bool:
         if self._link.server is not None and self._link.server.cluster:
@@ -267,12 +288,24 @@ class JetStreamSource:
 
     # --- consumers
 
-    async def _collect_consumers(self, now: datetime, looking_at: frozenset[str], budget: int) -> None:
+    async def _collect_consumers(self, now: datetime, looking_at: frozenset[str]) -> None:
+        troubles = await self._ask_consumers(looking_at)
+        clock = time.monotonic()
+        holders = [entry for entry in self._tables.streams.values() if entry.record.consumers]
+        self._judge_consumers(now, [entry for entry in holders if entry.denied_until <= clock], troubles)
+
+    async def _ask_consumers(self, looking_at: frozenset[str], *, unasked: bool = False) -> list[str]:
+        """Lists the consumers whose turn it is; what went wrong. `unasked`: only of streams not asked in this turn."""
         clock = time.monotonic()
         streams = self._tables.streams
-        asked = [entry for entry in streams.values() if entry.record.consumers and entry.denied_until <= clock]
-        chosen = plan([_turn(entry, looking_at) for entry in asked], budget)
-        self._sweep = chosen.sweep
+        turns = [
+            _turn(entry, looking_at)
+            for entry in streams.values()
+            if entry.record.consumers and entry.denied_until <= clock and not (unasked and entry.asked == self._turn)
+        ]
+        chosen = plan(turns, self._pace.budget(self._link.api_calls))
+        if not unasked:
+            self._sweep = chosen.sweep
         troubles: list[str] = []
 
         async def ask(entry: StreamEntry) -> None:
@@ -286,7 +319,7 @@ class JetStreamSource:
                 await asyncio.gather(*(ask(streams[name]) for name in chosen.names))
         except TimeoutError:
             troubles.append("lists take too long")
-        self._judge_consumers(now, asked, troubles)
+        return troubles
 
     async def _list(self, entry: StreamEntry) -> str:
         """Lists one stream's consumers; what went wrong, or nothing."""

@@ -15,7 +15,7 @@ from datetime import datetime
 import msgspec
 
 from app.sources.client import fields
-from app.sources.errors import ApiError, LinkDown, NotPermitted, SourceError
+from app.sources.errors import ApiError, LinkDown, NotPermitted, RequestTimeout, SourceError
 from app.sources.jsapi import JetStreamApi
 from app.sources.shapes import moment
 from app.sources.tables import ConsumerEntry, StreamEntry
@@ -28,6 +28,8 @@ _LARGE = 65_536
 """Bytes of a message, on average, that cost as much as another lookup."""
 _FILTERS = 8
 """Filters of one consumer up to which each is asked for."""
+_PAUSE = 10
+"""Collections until a question without an answer is asked again."""
 _AGAIN = 60.0
 """Seconds until a refused way is tried again."""
 
@@ -76,6 +78,7 @@ class Lookups:
         self._api = api
         self._known: dict[_Key, _Known] = {}
         self._turn = 0
+        self._resume = 0  # turn before which no message is read
         self._no_direct = 0.0  # monotonic until when it is not tried
         self._no_get = 0.0
         self.denied: tuple[str, ...] = ()
@@ -83,6 +86,7 @@ class Lookups:
     def forget(self) -> None:
         """After a reconnect: permissions and messages may be others."""
         self._known.clear()
+        self._resume = 0
         self._no_direct = self._no_get = 0.0
         self.denied = ()
 
@@ -94,13 +98,13 @@ class Lookups:
         open_ = [question for question in self._questions(streams, looking_at) if not self._free(question)]
         open_.sort(key=lambda question: (not question.on_screen, question.turn))
         chosen: list[_Question] = []
-        left = PER_TICK
+        left = PER_TICK if self._turn >= self._resume else 0
         for question in open_:
+            if left <= 0:
+                break
             if question.cost <= left or not chosen:
                 chosen.append(question)
                 left -= question.cost
-            if left <= 0:
-                break
         await asyncio.gather(*(self._answer(question, flight) for question in chosen))
         self._drop(streams)
 
@@ -130,7 +134,7 @@ class Lookups:
             if known.sequence >= stream.first_seq and known.at is not None:
                 _fill(question, known.at)
                 return True
-            if known.sequence == 0 and self._turn - known.turn < 10:
+            if known.sequence == 0 and self._turn - known.turn < _PAUSE:
                 return True
         if question.consumer.filters:
             return False
@@ -156,8 +160,12 @@ class Lookups:
                     found.append(message)
         except LinkDown:
             raise
+        except RequestTimeout:
+            self._resume = self._turn + _PAUSE  # a collection must not wait for messages every time
+            return
         except SourceError:
-            return  # its turn comes again
+            self._known[question.key] = _Known(question.sequence, 0, None, self._turn)
+            return
         sequence, at = min(found, default=(0, None))
         self._keep(question, sequence, at)
 

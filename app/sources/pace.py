@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 SINGLE = 1.0
@@ -13,11 +14,13 @@ SHARE = 0.2
 """A collection that takes more than this share of its interval doubles it."""
 REQUESTS_SINGLE = 100
 REQUESTS_CLUSTER = 20
-"""List and info requests a second at most."""
+"""List and info requests in any second at most."""
+_SECOND = 0.95
+"""A little less than one, so that a collection every second does not count its predecessor's requests too."""
 
 
 class Pace:
-    """The interval in force and the request budget of the next collection."""
+    """The interval in force, and the request budget at this moment."""
 
     def __init__(
         self, interval: float | None, max_requests: int | None, clock: Callable[[], float] = time.monotonic
@@ -28,7 +31,7 @@ class Pace:
         self._cluster = False
         self._factor = 1
         self._before = 0.0
-        self._asked: float | None = None
+        self._marks: deque[tuple[float, int]] = deque([(-1e9, 0)])
 
     def clustered(self, cluster: bool) -> None:
         """Says what has been met."""
@@ -48,12 +51,16 @@ class Pace:
         """Requests a second."""
         return self._given_requests or (REQUESTS_CLUSTER if self._cluster else REQUESTS_SINGLE)
 
-    def budget(self) -> int:
-        """Requests for a collection that begins now: what was earned since the last, at most an interval's worth."""
+    def spent(self, calls: int) -> None:
+        """Notes how many requests were made in all until now."""
+        self._marks.append((self._clock(), calls))
+
+    def budget(self, calls: int) -> int:
+        """Requests that may be made now, `calls` having been made in all."""
         now = self._clock()
-        earned = self.interval if self._asked is None else min(self.interval, now - self._asked)
-        self._asked = now
-        return max(1, int(earned * self.max_requests))
+        while len(self._marks) > 1 and self._marks[1][0] <= now - _SECOND:
+            self._marks.popleft()
+        return max(0, self.max_requests - (calls - self._marks[0][1]))
 
     def took(self, seconds: float) -> None:
         """Takes in how long a collection took. One slow one is no reason: a busy machine is not a slow broker."""
