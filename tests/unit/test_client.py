@@ -257,12 +257,14 @@ async def test_a_silent_worker_is_lost_with_the_last_snapshot_and_answers_again(
 
 async def test_a_deck_that_was_stopped_itself_does_not_blame_the_worker(worker: Worker, path: Path) -> None:
     async def stopped() -> Reply:
-        time.sleep(1.6)  # nothing turns, as after Ctrl+Z
+        time.sleep(2.2)  # nothing turns, as after Ctrl+Z
         worker.publish(2, site=Site(name="x"))
         return 200, worker.ledger.answer(Mark("e", 1), ())
 
-    async with listening(worker, path) as target, Frames(WorkerFeed(at(target), silence=0.3)) as frames:
+    async with listening(worker, path) as target, Frames(WorkerFeed(at(target), silence=1.0)) as frames:
         worker.script = [(200, worker.ledger.answer(None, ())), stopped]
+        await frames.seq(1)
+        frames.seen.clear()
         await frames.seq(2)
         assert FeedState.LOST not in {frame.state for frame in frames.seen}
 
