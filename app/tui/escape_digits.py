@@ -12,4 +12,4 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 def read_as_two_keys() -> None:
     """From here on Textual's parser reports `alt+3`, which the key router takes for esc, then 3."""
     for character in "1234567890-=":
-        ANSI_SEQUENCES_KEYS.pop(f"\x1b{character}", None)
+        ANSI_SEQUENCES_KEYS.pop(f"\x1b{character}", None)  # type: ignore[attr-defined]
