@@ -146,6 +146,11 @@ class History:
         series = self._consumers.series.get(ref.removeprefix("consumer:"))
         return None if series is None else _when(series.without_client)
 
+    def ack_unknown_since(self, ref: str) -> datetime | None:
+        """Since when a consumer's last ack is not known; None while it is."""
+        series = self._consumers.series.get(ref.removeprefix("consumer:"))
+        return None if series is None else _when(series.unacked)
+
     def seen_since(self, ref: str) -> datetime | None:
         """When this row, as it is now, was first seen."""
         track, key = self._track(ref)
@@ -225,6 +230,10 @@ def _sample(
         track.active[key] = at + track.window
     series.record = row
     if isinstance(row, Consumer):
+        if row.acked_at is not None:
+            series.unacked = math.nan
+        elif math.isnan(series.unacked):
+            series.unacked = at
         if row.waiting > 0 or row.push_bound:
             series.without_client = math.nan
         elif math.isnan(series.without_client):

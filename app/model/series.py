@@ -30,6 +30,7 @@ class Series:
         "samples",
         "start",
         "trend",
+        "unacked",
         "width",
         "without_client",
     )
@@ -44,7 +45,8 @@ class Series:
         self.record: object = None
         self.trend = array("d")
         self.start = values[0]  # of the half-minute that is under way
-        self.without_client = math.nan
+        self.without_client = math.nan  # since when no client is seen at a consumer
+        self.unacked = math.nan  # since when its last ack is not known
 
     @property
     def last(self) -> tuple[float, ...]:

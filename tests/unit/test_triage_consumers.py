@@ -214,6 +214,31 @@ def test_silent_when_the_owner_is_meant_not_to_take_jobs(scene: Scene, fields: d
     assert scene.quiet(120, 5)
 
 
+def test_silent_also_when_the_registry_has_forgotten_a_clean_stop(scene: Scene) -> None:
+    scene.agent(3, presence=Presence.LEFT, since=scene.ago(5))
+    scene.consumer(
+        f"jobs-agent_query_any_{machine(3)}",
+        pending=7,
+        delivered_consumer_seq=3,
+        delivered_at=scene.ago(5),
+        next_at=scene.ago(1),
+    )
+    assert scene.quiet(600, 10)
+    scene.agents.clear()
+    assert scene.quiet(600, 10)
+
+
+def test_of_an_agent_nobody_knows_it_is_a_warning_only(scene: Scene) -> None:
+    scene.consumer(
+        f"jobs-agent_query_any_{machine(3)}",
+        pending=7,
+        delivered_consumer_seq=3,
+        delivered_at=scene.ago(hours=2),
+        next_at=scene.ago(hours=2),
+    )
+    assert only(scene).severity is Severity.WARN
+
+
 def test_agents_consumer_is_named_as_people_say_it(scene: Scene) -> None:
     scene.agent(3)
     name = f"jobs-agent_query_any_{machine(3)}"
@@ -331,6 +356,16 @@ def test_unknown_last_ack_counts_from_what_is_known_since(scene: Scene) -> None:
     finding = next(iter(scene.run(15, 5).values()))
     assert finding.what == "no ack ≥2m, nobody pulls, 3 still out"
     assert finding.since == START
+
+
+def test_a_change_of_leader_on_a_busy_consumer_is_no_stall(scene: Scene) -> None:
+    """Something is always ack pending; then the leader forgets when the last ack was."""
+    for _ in range(60):
+        scene.consumer(ack_pending=5, waiting=1, delivered_at=scene.at, acked_at=scene.at, delivered_consumer_seq=9)
+        assert not scene.look(10)
+    scene.consumer(delivered_at=None, acked_at=None)
+    assert scene.quiet(100, 5)
+    assert scene.run(30, 5)[STALLED].what.startswith("no ack ≥2m")
 
 
 def test_owners_ack_thresholds(scene: Scene) -> None:

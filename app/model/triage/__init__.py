@@ -17,7 +17,7 @@ from app.model.triage import agents, consumers, nats, sources, streams
 from app.model.triage.candidates import Candidate, Context, Owners
 from app.model.triage.correlate import Groups, correlate
 from app.model.triage.hysteresis import Held, step
-from app.model.triage.known import frozen, owners, unanswered, vanished
+from app.model.triage.known import departed, frozen, owners, unanswered, vanished
 from app.model.triage.records import Records
 from app.model.triage.rules import RULES, THRESHOLDS
 from app.model.triage.rules import explain as explain_rule
@@ -62,6 +62,8 @@ class Triage:
         self._groups = Groups()
         self._owners = Owners()
         self._owned: Mapping[str, Consumer] | None = None
+        self._left: frozenset[str] = frozenset()
+        self._known_agents: Mapping[str, Agent] | None = None
 
     def explain(self, rule: str, stream: str = "") -> str:
         """A rule in words, with its thresholds in force and where each comes from. KeyError for an unknown rule."""
@@ -103,9 +105,12 @@ class Triage:
             if self._owned is None or snapshot.consumers.keys() != self._owned.keys():
                 self._owners = owners(snapshot.consumers)
             self._owned = snapshot.consumers
+        if snapshot.agents is not self._known_agents:
+            self._left = departed(self._left, snapshot.agents)
+            self._known_agents = snapshot.agents
         # A row that a long sweep has not come back to yet says how things were up to one sweep ago.
         sweep = interval if interval > 2 else 0.0
-        return Context(snapshot, history, self._thresholds, now, self._owners, fleet, sweep)
+        return Context(snapshot, history, self._thresholds, now, self._owners, self._left, fleet, sweep)
 
     def _candidates(self, context: Context, stale: frozenset[str]) -> Iterator[Candidate]:
         yield from nats.judge(context)

@@ -79,6 +79,7 @@ class Context:
     thresholds: Thresholds
     now: datetime  # the broker's clock: every age is counted on it
     owners: Owners = field(default_factory=Owners)
+    left: frozenset[str] = frozenset()  # agents whose last word was a farewell, also long ago
     fleet: bool = False  # there is one, and its registry is fresh
     sweep: float = 0.0  # seconds by which a consumer's facts may be older than the snapshot
 

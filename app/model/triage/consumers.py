@@ -11,7 +11,7 @@ from zlib import crc32
 
 from app.model.broker import Answer, Consumer, hidden
 from app.model.findings import Evidence, Severity, Step
-from app.model.fleet import Agent, Presence, parse_consumer
+from app.model.fleet import Presence, parse_consumer
 from app.model.text import count, duration
 from app.model.triage.candidates import NEVER, NOTHING, Candidate, Context, Judged, instant, latest, length
 from app.model.triage.steps import nats, osapi, steps
@@ -59,7 +59,7 @@ def judge(consumer: Consumer, context: Context) -> Judged:
             return Judged((abandoned,), again + 30)
         if consumer.pending == 0 and consumer.ack_pending == 0:
             return Judged(due=due)
-    if consumer.ack_policy == "none" or _excused(consumer, context.owner(consumer)):
+    if consumer.ack_policy == "none" or _excused(consumer, context):
         return Judged(due=again)
     if consumer.ack_pending > 0:
         found, due = _stalled(consumer, context, with_client)
@@ -68,10 +68,11 @@ def judge(consumer: Consumer, context: Context) -> Judged:
     return Judged(() if found is None else (found,), min(due, again))
 
 
-def _excused(consumer: Consumer, owner: Agent | None) -> bool:
+def _excused(consumer: Consumer, context: Context) -> bool:
     """Whether its owner is meant not to take from it: it has said goodbye, or was told to take no jobs."""
+    owner = context.owner(consumer)
     if owner is None:
-        return False
+        return context.owners.machine.get(consumer.key) in context.left
     if owner.presence is Presence.LEFT or owner.state == "Cordoned":
         return True
     return owner.state == "Draining" and consumer.ack_pending == 0
@@ -114,6 +115,7 @@ def _waited(consumer: Consumer, context: Context) -> tuple[datetime | None, bool
 
 
 def _no_client(consumer: Consumer, context: Context) -> tuple[Candidate | None, float]:
+    """Never CRIT where its agent is unknown to the registry: it may have been meant to go, and nobody must hurry."""
     if consumer.pending == 0:
         return None, NEVER
     limits = context.thresholds.of(NO_CLIENT, consumer.stream, consumer.metadata)
@@ -124,6 +126,8 @@ def _no_client(consumer: Consumer, context: Context) -> tuple[Candidate | None, 
     if waited < limits["for"]:
         return None, since.timestamp() + context.sweep + limits["for"]
     crit = max(limits["crit"], limits["for"])
+    unknown = context.fleet and consumer.key in context.owners.machine and context.owner(consumer) is None
+    severity = Severity.CRIT if waited >= crit and not unknown else Severity.WARN
     who = "no subscriber" if consumer.push else "nobody pulls"
     when = f"since {instant(since, context.now)}" if exact else f"for {length(context.age(since), exact=False)}"
     return Candidate(
@@ -132,9 +136,9 @@ def _no_client(consumer: Consumer, context: Context) -> tuple[Candidate | None, 
         "consumer",
         _subject(consumer, context),
         f"{who} {when}, {count(consumer.pending)} pending",
-        Severity.CRIT if waited >= crit else Severity.WARN,
+        severity,
         (_ref(consumer),),
-        keep=Severity.CRIT if waited >= 0.9 * crit else Severity.WARN,
+        keep=severity,
         begun=since,
         since=since,
         exact=exact,
@@ -168,9 +172,10 @@ def _quiet(consumer: Consumer, context: Context) -> tuple[datetime | None, bool]
     if consumer.acked_at is not None:
         told = latest(consumer.acked_at, consumer.delivered_at)
         watched = latest(consumer.acked_at, seen) if seen is not None else None
-    else:  # no ack since the leader began to remember, or none at all
+    else:  # none since the leader began to remember; before that there may have been any
         told = consumer.delivered_at
-        watched = seen
+        unknown = context.theirs(context.history.ack_unknown_since(ref))
+        watched = None if seen is None or unknown is None else max(seen, unknown)
     if told is None:
         return watched, False
     return (told, True) if watched is None or told <= watched else (watched, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.model.broker import Answer, Consumer, LinkState, Stream
-from app.model.fleet import Agent, parse_consumer
+from app.model.fleet import Agent, Presence, parse_consumer
 from app.model.snapshot import Snapshot, SourceStatus
 from app.model.triage import agents, consumers, streams
 from app.model.triage.candidates import Candidate, Owners
@@ -55,3 +55,9 @@ def owners(table: Mapping[str, Consumer]) -> Owners:
             machine[key] = parsed.machine
             of_agent.setdefault(parsed.machine, []).append(key)
     return Owners(machine, {agent: tuple(keys) for agent, keys in of_agent.items()})
+
+
+def departed(before: frozenset[str], table: Mapping[str, Agent]) -> frozenset[str]:
+    """Agents that said goodbye: those of now, and those of before of whom nothing was heard since."""
+    now = {key for key, agent in table.items() if agent.presence is Presence.LEFT}
+    return frozenset(now.union(key for key in before if key not in table))
