@@ -24,6 +24,8 @@ ANSWER_TIMEOUT = 5.0
 """Seconds within which a worker must say who it is."""
 START_TIMEOUT = 10.0
 """Seconds within which a started worker must answer."""
+HELD_PATIENCE = 1.0
+"""Seconds to wait for the worker that holds the state folder before another one is tried."""
 _POLL = 0.02
 _LARGEST = 1024 * 1024
 
@@ -117,36 +119,42 @@ class Spawner:
         return Target(socket_path=str(self._service)), ""
 
     async def _started(self, note: str) -> Target:
-        """Starts a child and waits until it answers, or until the one that was faster does."""
-        try:
-            child = self._child = await asyncio.to_thread(Child.start, self._settings)
-        except (OSError, SettingsError) as error:
-            raise NoWorker(f"cannot start a worker: {clean(str(error), 300)}") from None
+        """Starts a child until one answers, or until the worker of another deck that was faster does."""
         deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            try:
+                child = self._child = await asyncio.to_thread(Child.start, self._settings)
+            except (OSError, SettingsError) as error:
+                raise NoWorker(f"cannot start a worker: {clean(str(error), 300)}") from None
+            path = await self._first_answer(child, deadline)
+            if path:
+                return Target(socket_path=path, started=True, note=note, close=child.let_go)
+            # Another worker holds the state folder: one that is about to answer, or one that is about to end.
+            patience = min(deadline, time.monotonic() + HELD_PATIENCE)
+            while time.monotonic() < patience:
+                own = await self._own()
+                if own is not None:
+                    return own
+                await asyncio.sleep(_POLL)
+        raise NoWorker(f"another worker holds {self._settings.state_dir} and does not answer")
+
+    async def _first_answer(self, child: Child, deadline: float) -> str:
+        """The socket of a started child once it answers; empty if it found the state folder held. Else NoWorker."""
         while time.monotonic() < deadline:
             record = read_lock(self._settings.state_dir)
             if record is not None and record.pid == child.pid and await self._answers(Path(record.socket)):
-                return Target(socket_path=record.socket, started=True, note=note, close=child.let_go)
+                return record.socket
             code = child.ended()
             if code is not None:
                 self._child = None
                 child.let_go()
-                if code != LOCK_HELD:
-                    raise NoWorker(f"the worker could not start: {child.last_words()}")
-                return await self._faster(deadline)
+                if code == LOCK_HELD:
+                    return ""
+                raise NoWorker(f"the worker could not start: {child.last_words()}")
             await asyncio.sleep(_POLL)
         self._child = None
         await asyncio.to_thread(child.kill)
         raise NoWorker(f"the started worker did not answer within {START_TIMEOUT:g} s; its log is {child.log}")
-
-    async def _faster(self, deadline: float) -> Target:
-        """The worker of another deck that was started at the same time."""
-        while time.monotonic() < deadline:
-            own = await self._own()
-            if own is not None:
-                return own
-            await asyncio.sleep(_POLL)
-        raise NoWorker(f"another worker holds {self._settings.state_dir} and does not answer")
 
     async def _answers(self, path: Path) -> bool:
         try:

@@ -102,7 +102,10 @@ def expand(text: str, env: Mapping[str, str], base: Path) -> Path:
     """A path as written by a person, made absolute: `~` is the home folder, a relative path begins at `base`."""
     if text == "~" or text.startswith("~/"):
         return Path(env.get("HOME") or str(Path.home())) / text[2:]
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # `~name` of nobody here
+        path = Path(text)
     return path if path.is_absolute() else base / path
 
 

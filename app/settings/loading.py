@@ -48,7 +48,8 @@ _NATS_ENV: Mapping[str, str] = {
 }
 """Variables of the `nats` command line without their `NATS_`; `WATCHDECK_NATS_…` goes before `NATS_…`."""
 _SECRETS = ("nats.password", "nats.token", "nats.user_jwt")
-_PATHS = ("nats.creds", "nats.nkey", "nats.tls_cert", "nats.tls_key", "nats.tls_ca", "state_dir")
+_PATHS = ("nats.creds", "nats.nkey", "nats.tls_cert", "nats.tls_key", "nats.tls_ca", "state_dir", "attach")
+_MAY_BE_EMPTY = ("namespace", "http.listen")  # which then means: none
 _SWITCHES = ("read_only", "deck.ascii")
 _LOGINS: Mapping[str, tuple[str, ...]] = {
     "user": ("nats.user", "nats.password"),
@@ -95,7 +96,7 @@ def _flags(flags: Flags) -> _Layer:
     layer = _Layer("flag")
     for name, key in OPTIONS.items():
         value = flags.get(name)
-        if value is not None:
+        if value or (value == "" and key in _MAY_BE_EMPTY):
             layer.values[key] = _given(key, value, "--" + name.replace("_", "-"), {})
             layer.origins[key] = "--" + name.replace("_", "-")
     return layer
@@ -115,7 +116,7 @@ def _nats_env(env: Mapping[str, str]) -> _Layer:
 
 def _from_env(layer: _Layer, names: Mapping[str, str], env: Mapping[str, str]) -> _Layer:
     for name, key in names.items():
-        if env.get(name) or (name in env and key == "namespace"):  # an empty namespace says: none
+        if env.get(name) or (name in env and key in _MAY_BE_EMPTY):
             layer.values[key] = _given(key, env[name], name, env)
             layer.origins[key] = name
     if "nats.user" in layer.values and "nats.password" not in layer.values:  # "username or token", says `nats --help`
@@ -128,6 +129,10 @@ def _given(key: str, value: str | bool, name: str, env: Mapping[str, str]) -> ob
     """A value from the command line or the environment in the type of its field."""
     if key in _SECRETS:
         return Secret(str(value))
+    if key == "http.listen" and not value:
+        return None
+    if key == "attach" and "://" in str(value):
+        raise SettingsError(f"{name} takes the path of a worker's socket, not a URL")
     if key in _PATHS:
         return str(expand(str(value), env, Path.cwd()))
     if key in _SWITCHES and isinstance(value, str):

@@ -50,7 +50,10 @@ def socket_path(state: Path, env: Mapping[str, str]) -> Path:
 
 
 def private_dir(folder: Path) -> Path:
-    """Makes a folder that only we can enter; a SettingsError if there is one that is not ours."""
+    """Makes a folder that only we can enter; a SettingsError if there is one that others could change.
+
+    One that is there already keeps its permissions: it may be somebody's home.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
@@ -63,8 +66,8 @@ def private_dir(folder: Path) -> Path:
         return folder
     if found.st_uid != os.getuid():
         raise SettingsError(f"the folder {folder} belongs to another user")
-    if stat.S_IMODE(found.st_mode) & 0o077:
-        folder.chmod(0o700)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(f"others can write to the folder {folder}: chmod 700 {folder}")
     return folder
 
 

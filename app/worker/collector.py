@@ -208,7 +208,8 @@ class Collector:
     def _publish(self) -> None:
         link, board = self._sources.link, self._board
         board.unreachable = "" if link.up else link.connection.error or "not connected yet"
-        board.collected = board.collected or (self._broker.taken > 0 and self._fleet.taken > 0)
+        if link.up and self._broker.mark == self._fleet.mark == link.generation:
+            board.collected = True
         board.publish(
             self._assembly.next(
                 Gathered(

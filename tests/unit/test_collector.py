@@ -252,6 +252,19 @@ async def test_facts_from_before_a_reconnect_are_not_fresh_until_collected_again
         assert "collected" in snapshot.sources["streams"].error
 
 
+async def test_ready_means_collected_over_a_connection() -> None:
+    world = World()
+    world.link.connection = replace(world.link.connection, state=LinkState.CONNECTING)
+    world.link.generation = 0
+    async with world:
+        await world.until(lambda _: world.rounds > 2)
+        assert not world.board.collected
+        world.broker = hang
+        world.link.change(LinkState.CONNECTED)
+        await world.until(lambda _: world.board.checks()[0].ok)
+        assert [check.ok for check in world.board.checks()] == [True, False, True]
+
+
 async def test_a_refresh_collects_now_and_many_collect_once() -> None:
     world = World(interval=30.0)
     async with world:

@@ -326,3 +326,21 @@ def test_relative_paths_are_those_of_the_file_they_stand_in(home: Home, monkeypa
     home.toml('[nats]\ncreds = "prod.creds"')
     monkeypatch.chdir(os.sep)
     assert home.load().nats.creds == str(home.folder / "prod.creds")
+
+
+def test_an_empty_option_is_not_given_except_where_empty_means_none(home: Home) -> None:
+    home.context("prod", url="nats://prod")
+    home.env["NATS_CONTEXT"] = "prod"
+    settings = home.load(context="", nats_url="", namespace="", listen="")
+    assert (settings.nats.context, settings.nats.origin) == ("prod", "context prod")
+    assert (settings.namespace, settings.http.listen) == ("", None)
+
+
+def test_a_socket_is_attached_to_and_no_url(home: Home) -> None:
+    with pytest.raises(SettingsError, match="--attach takes the path of a worker's socket"):
+        home.load(attach="https://deck.example")
+
+
+def test_the_home_of_nobody_is_a_file_that_is_not_there(home: Home) -> None:
+    home.env["NATS_CREDS"] = "~nobody-of-this-name/x.creds"
+    assert home.load().nats.creds.endswith("~nobody-of-this-name/x.creds")

@@ -69,13 +69,16 @@ def test_a_long_path_goes_to_a_short_private_folder(tmp_path: Path) -> None:
     assert path.parent == Path(tempfile.gettempdir()) / f"watchdeck-{os.getuid()}"
 
 
-def test_private_folders_are_made_and_kept_private(tmp_path: Path) -> None:
+def test_private_folders_are_made_and_others_must_not_write_there(tmp_path: Path) -> None:
     folder = tmp_path / "one" / "two"
     private_dir(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
-    folder.chmod(0o755)
+    folder.chmod(0o755)  # somebody's choice, and nobody else can write there
     private_dir(folder)
-    assert folder.stat().st_mode & 0o777 == 0o700
+    assert folder.stat().st_mode & 0o777 == 0o755
+    folder.chmod(0o770)
+    with pytest.raises(SettingsError, match="others can write to the folder"):
+        private_dir(folder)
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot make the folder"):
         private_dir(tmp_path / "file" / "below")

@@ -178,6 +178,18 @@ async def test_the_loser_of_a_race_takes_the_winner_s_worker(short: Path, tmp_pa
     assert (target.socket_path, target.started) == ("winner.sock", False)
 
 
+async def test_a_worker_that_is_just_ending_is_waited_out(
+    tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawn, "HELD_PATIENCE", 0.05)
+    program.write_text(
+        f"#!/bin/sh\necho x >> {tmp_path}/starts\n[ $(wc -l < {tmp_path}/starts) -gt 2 ] && {{ echo ours; exit 3; }}\n"
+        f"exit {LOCK_HELD}\n"
+    )
+    with pytest.raises(NoWorker, match="could not start: ours"):  # the third one had the state folder for itself
+        await Spawner(mine(tmp_path / "state"), service=None).locate()
+
+
 async def test_a_child_that_never_answers_is_ended(
     tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
