@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.model.text import clean
+
 
 class SourceError(Exception):
     """Any failure of a request; its text is one sentence for a person."""
@@ -22,14 +24,13 @@ class RequestTimeout(SourceError):
 class NotPermitted(SourceError):
     """The server refused the subject.
 
-    `action` is `publish` or `subscribe`, `subject` in our own spelling: the server's message reaches the client in
-    lower case.
+    `action` is `publish` or `subscribe`; the subject is in our own spelling: the server's message reaches the client
+    in lower case.
     """
 
     def __init__(self, action: str, subject: str) -> None:
-        super().__init__(f"not permitted: {action} on {subject}")
-        self.action = action
-        self.subject = subject
+        self.needs = f"{action} on {clean(subject, 300)}"  # the permission that is missing, as it is shown
+        super().__init__(f"not permitted: {self.needs}")
 
 
 class ApiError(SourceError):

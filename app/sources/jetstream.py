@@ -74,6 +74,7 @@ class JetStreamSource:
         self._account: Account | None = None
         self._account_at = 0.0
         self._account_name = ""
+        self._named = 0  # generation in which the name was asked for
         self._states = {name: SourceState(name) for name in ("account", "streams", "consumers")}
         self._denied_until: dict[str, float] = {}
         self._generation = 0
@@ -106,7 +107,6 @@ class JetStreamSource:
         if self._generation != self._link.generation:
             self._generation = self._link.generation
             self._denied_until.clear()
-            self._account_name = ""
             self._lookups.forget()
             for entry in self._tables.streams.values():
                 entry.denied_until = 0.0
@@ -156,8 +156,9 @@ class JetStreamSource:
         if not self._may("account"):
             return True
         try:
-            if not self._account_name:
+            if self._named != self._generation:
                 self._account_name = await self._name()
+                self._named = self._generation
             info = await self._api.call("INFO", AccountInfo)
         except ApiError as error:
             if error.number in jsapi.NOT_ENABLED:
@@ -167,8 +168,8 @@ class JetStreamSource:
             return True
         except NoResponders:
             return not self._nobody()
-        except NotPermitted:
-            self._denied("account", (self._api.spelling("INFO"),))
+        except NotPermitted as error:
+            self._denied("account", (error.needs,))
             return True
         except RequestTimeout:
             self._failed(("account",), self._silence())
@@ -234,8 +235,8 @@ class JetStreamSource:
             return False
         try:
             pages = await self._pages("STREAM.LIST", clock=True)
-        except NotPermitted:
-            self._denied("streams", (self._api.spelling("STREAM.LIST"),))
+        except NotPermitted as error:
+            self._denied("streams", (error.needs,))
             return False
         except LinkDown:
             raise

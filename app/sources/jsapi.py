@@ -8,7 +8,7 @@ import msgspec
 
 from app.model.text import clean
 from app.sources.connection import NatsLink
-from app.sources.errors import ApiError, NotPermitted, SourceError
+from app.sources.errors import ApiError, SourceError
 from app.sources.wire import Error
 
 LIST_TIMEOUT = 6.0
@@ -63,8 +63,3 @@ def decode(answer: bytes, kind: type[T]) -> T:
         error_ = decoded.error
         raise ApiError(error_.code, error_.err_code, clean(error_.description, 200) or "JetStream error")
     return decoded
-
-
-def words(error: SourceError) -> str:
-    """An error as the end of a sentence."""
-    return clean(str(error), 300) if not isinstance(error, NotPermitted) else f"not permitted: {error.action}"

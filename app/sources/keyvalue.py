@@ -75,7 +75,7 @@ class Bucket:
         self._subject = self._prefix + filter_subject
         self._whole = filter_subject == ">"
         self.entries: dict[str, Entry] = {}
-        self.loaded = False  # a whole listing was taken in since the last break
+        self._loaded = 0  # generation of the link in which a whole listing was taken in; 0: none since the last break
         self.error: SourceError | None = None
         self.good_at: datetime | None = None  # our clock, when the entries were last known to be true
         self.polling = False  # the server lets us make no consumer
@@ -91,6 +91,11 @@ class Bucket:
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._no_consumer_until = 0.0
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the entries are all there is, and every change comes in."""
+        return self._link.up and self._loaded == self._link.generation
 
     def changes(self) -> set[str]:
         """Keys that were written, deleted or dropped since the last call."""
@@ -113,8 +118,10 @@ class Bucket:
         self._expire(stream, broker_now)
         self._compare(stream)
         self._stream_last = stream.last_seq
-        if isinstance(self.error, LinkDown) and self._link.up:
+        again = self._loaded and not self.loaded
+        if self._link.up and (again or isinstance(self.error, LinkDown)):
             self.error = None
+            self._unload()
             self._settled.clear()
             self._wake.set()
 
@@ -308,7 +315,7 @@ class Bucket:
         self._done()
 
     def _done(self) -> None:
-        self.loaded = True
+        self._loaded = self._link.generation
         self.error = None
         self.good_at = self._link.now()
         self._ahead = self._short = 0
@@ -330,8 +337,8 @@ class Bucket:
         self._wake.set()
 
     def _unload(self) -> None:
-        if self.loaded:
-            self.loaded = False
+        if self._loaded:
+            self._loaded = 0
             self._settled.clear()
 
     def _failed(self, error: SourceError) -> None:

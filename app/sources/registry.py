@@ -366,7 +366,7 @@ class FleetSource:
             good_at = bucket.good_at if bucket.polling else now
             self._set(name, status, error=text, good_at=good_at, interval=interval)
         elif isinstance(error, NotPermitted):
-            self._set(name, SourceStatus.DENIED, error=str(error), denied=(f"{error.action} on {error.subject}",))
+            self._set(name, SourceStatus.DENIED, error=str(error), denied=(error.needs,))
         elif isinstance(error, ApiError) and error.number == jsapi.NO_STREAM:
             self._set(name, SourceStatus.ABSENT, error=f"no bucket {clean(bucket.bucket, 100)}", good_at=now)
         else:
