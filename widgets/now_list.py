@@ -11,8 +11,11 @@ from textual.message import Message
 from textual.strip import Strip
 
 from widgets.cells import Cut, LineBuilder, cut_end
-from widgets.columns import Align, Column, Slot, fit_columns
+from widgets.columns import Align, Slot, fit_columns
 from widgets.line_view import LineView
+from widgets.now_row import NowRow, now_columns, text_of
+
+__all__ = ["NowList", "NowRow"]
 
 WIDE_FROM = 76
 """Cells from which a finding is one line; below, what is wrong stands on a second one."""
@@ -21,27 +24,6 @@ COMPACT_BELOW = 50
 """Cells under which a finding is one line of glyph, subject and age."""
 
 _INDENT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class NowRow:
-    """A finding as it is shown. `style` is its severity's (`crit`, `warn`, `dim` …); `details` are the lines that
-    open under the cursor, two at most; `dim` is for what is acknowledged, past or only last known."""
-
-    key: str
-    glyph: str
-    word: str
-    kind: str
-    subject: str
-    what: str
-    age: str
-    style: str = ""
-    site: str = ""
-    acked_by: str = ""
-    next_step: str = ""
-    trend: str = ""
-    details: tuple[str, ...] = ()
-    dim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +229,11 @@ class NowList(LineView):
                 builder.add(" ", plain, 1)
             style = severity if slot.column.id == "severity" else plain
             right = slot.column.align is Align.RIGHT
-            builder.fitted(_text(row, slot.column.id), style, slot.width, right=right, cut=self._cut)
+            builder.fitted(text_of(row, slot.column.id), style, slot.width, right=right, cut=self._cut)
         return builder.strip(width, plain)
 
     def _layout_slots(self, width: int) -> tuple[Slot, ...]:
-        columns = _columns(self._rows, what=width >= WIDE_FROM)
+        columns = now_columns(self._rows, what=width >= WIDE_FROM)
         if not self._slots or tuple(slot.column for slot in self._slots) != columns:
             self._slots = fit_columns(columns, width - 1)
         return self._slots
@@ -263,46 +245,3 @@ class NowList(LineView):
             self._go(self._lines[index].row)
             if event.chain == 2:
                 self.post_message(self.Opened(self, self._cursor))
-
-
-def _text(row: NowRow, column: str) -> str:
-    match column:
-        case "severity":
-            return f"{row.glyph} {row.word}"
-        case "site":
-            return row.site
-        case "kind":
-            return row.kind
-        case "subject":
-            return row.subject
-        case "what":
-            return row.what
-        case "age":
-            return row.age
-        case "ack":
-            return row.acked_by
-        case "next":
-            return row.next_step
-        case _:
-            return row.trend
-
-
-def _columns(rows: Sequence[NowRow], *, what: bool) -> tuple[Column, ...]:
-    """The columns; those that only some findings have something for are left out where none has."""
-    columns = [
-        Column("severity", "", 6),
-        Column("site", "SITE", 8),
-        Column("kind", "KIND", 9),
-        Column("subject", "SUBJECT", 18, flex=True),
-    ]
-    if what:
-        columns.append(Column("what", "WHAT", 34, flex=True))
-    columns.append(Column("age", "AGE", 5, Align.RIGHT))
-    if what:
-        columns += [
-            Column("ack", "ACK", 8, priority=3),
-            Column("next", "NEXT", 24, priority=4, flex=True),
-            Column("trend", "TREND", 10, priority=4),
-        ]
-    seldom = {"site", "ack", "next", "trend"}
-    return tuple(column for column in columns if column.id not in seldom or any(_text(row, column.id) for row in rows))

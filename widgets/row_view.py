@@ -53,7 +53,7 @@ class RowView(LineView):
     @property
     def columns_shown(self) -> tuple[Column, ...]:
         """The columns that fit."""
-        return tuple(slot.column for slot in self._layout_slots())
+        return tuple(slot.column for slot in self._layout_slots(self.size.width))
 
     @property
     def shown(self) -> int:
@@ -139,10 +139,10 @@ class RowView(LineView):
         fitting = (skip for skip in range(1, others) if any(slot.index == last for slot in self._fit(skip)))
         return next(fitting, others - 1)
 
-    def _layout_slots(self) -> tuple[Slot, ...]:
-        if self._slots is None or self._laid_out != self.size.width:
+    def _layout_slots(self, width: int) -> tuple[Slot, ...]:
+        if self._slots is None or self._laid_out != width:
             self._relayout()
-            self._laid_out = self.size.width
+            self._laid_out = width
             self._name_width = self._longest_name() if self._wide else 0
             self._slots = self._fit(self._skip)
         return self._slots
@@ -168,7 +168,7 @@ class RowView(LineView):
         return max(1, self.shown)
 
     def paint_head(self, y: int, width: int) -> Strip:
-        slots = self._layout_slots()
+        slots = self._layout_slots(width)
         if self._header is None:
             sorting, down = self._order.sorting, self._order.largest_first
             mark = ("v" if down else "^") if self._ascii else ("▾" if down else "▴")
@@ -182,7 +182,7 @@ class RowView(LineView):
             line = LineBuilder()
             line.fitted(f" +{self.shown - index} more", self.paint("dim"), width)
             return line.strip(width, self.paint("dim"))
-        slots = self._layout_slots()
+        slots = self._layout_slots(width)
         key = self._order.keys[index]
         row = self._order.rows[key]
         cursor = self._active and key == self._cursor
