@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 from app.model.broker import Answer, Consumer, Flow, LinkState, Stream
-from app.model.series import MEMORY, Series
+from app.model.series import MEMORY, WINDOW, Series, Track
 from app.model.snapshot import Snapshot, SourceState
 
-WINDOW = 10.0
-"""Seconds over which the rates of a flow are means."""
 SETTLING = 30.0
 """Seconds after the first look or a reconnect in which no rate is judged."""
 HALF_MINUTE = 30.0
@@ -22,35 +19,6 @@ TREND = 10
 
 STREAM_COLUMNS = ("stored", "bytes", "messages")
 CONSUMER_COLUMNS = ("delivered", "pending", "ack_pending")
-
-
-class _Track:
-    """All series of one section, the instants at which it was seen fresh, and its flows."""
-
-    __slots__ = ("active", "columns", "flows", "half", "prefix", "series", "ticks", "window")
-
-    def __init__(self, prefix: str, columns: tuple[str, ...]) -> None:
-        self.prefix = prefix
-        self.columns = columns
-        self.series: dict[str, Series] = {}
-        self.ticks = array("d")
-        self.half = 0
-        self.window = WINDOW
-        self.active: dict[str, float] = {}  # key -> until when its rates are not all 0
-        self.flows: dict[str, Flow] = {}
-
-    def clear(self) -> None:
-        self.series.clear()
-        self.ticks = array("d")
-        self.active.clear()
-        self.flows.clear()
-
-    def before(self, window: float) -> float | None:
-        """The last instant seen at least `window` seconds before the newest; None while less was seen."""
-        if not self.ticks:
-            return None
-        index = bisect_right(self.ticks, self.ticks[-1] - window + 1e-6)
-        return self.ticks[index - 1] if index else None
 
 
 class History:
@@ -62,8 +30,8 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._streams = _Track("stream:", STREAM_COLUMNS)
-        self._consumers = _Track("consumer:", CONSUMER_COLUMNS)
+        self._streams = Track("stream:", STREAM_COLUMNS)
+        self._consumers = Track("consumer:", CONSUMER_COLUMNS)
         self._epoch: tuple[str, int] | None = None
         self._seen = 0.0
         self._up = True
@@ -157,7 +125,7 @@ class History:
         series = track.series.get(key)
         return None if series is None else _when(series.born)
 
-    def _track(self, ref: str) -> tuple[_Track, str]:
+    def _track(self, ref: str) -> tuple[Track, str]:
         track = self._streams if ref.startswith("stream:") else self._consumers
         return track, ref.removeprefix(track.prefix)
 
@@ -175,7 +143,7 @@ def _consumer_values(consumer: Consumer) -> tuple[float, ...]:
 
 
 def _take(
-    track: _Track,
+    track: Track,
     table: Mapping[str, Stream] | Mapping[str, Consumer],
     at: float,
     source: SourceState,
@@ -213,7 +181,7 @@ def _take(
 
 
 def _sample(
-    track: _Track,
+    track: Track,
     key: str,
     row: Stream | Consumer,
     series: Series | None,
@@ -240,7 +208,7 @@ def _sample(
             series.without_client = at
 
 
-def _turn(track: _Track, half: int) -> None:
+def _turn(track: Track, half: int) -> None:
     """A half-minute is over: each series gets its point in the trend, and one for each further half-minute missed."""
     streams = track.columns is STREAM_COLUMNS
     missed = min(TREND, half - track.half)
@@ -258,7 +226,7 @@ def _turn(track: _Track, half: int) -> None:
             del series.trend[: len(series.trend) - TREND]
 
 
-def _refresh(track: _Track, keys: Iterable[str], at: float) -> bool:
+def _refresh(track: Track, keys: Iterable[str], at: float) -> bool:
     then = track.before(track.window)
     changed = False
     still = []
@@ -276,7 +244,7 @@ def _refresh(track: _Track, keys: Iterable[str], at: float) -> bool:
     return changed
 
 
-def _flow(track: _Track, ref: str, series: Series, then: float | None) -> Flow:
+def _flow(track: Track, ref: str, series: Series, then: float | None) -> Flow:
     trend = tuple(series.trend)
     if then is None or series.born > then:
         return Flow(ref, trend=trend)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from datetime import datetime
 
+from app.model.broker import Flow
+
+WINDOW = 10.0
+"""Seconds over which the rates of a flow are means."""
 MEMORY = 300.0
 """Seconds that samples are kept."""
 
@@ -90,3 +95,32 @@ class Series:
             if samples[start] <= when:
                 return samples[start + 1 + column]
         return None
+
+
+class Track:
+    """All series of one section, the instants at which it was seen fresh, and its flows."""
+
+    __slots__ = ("active", "columns", "flows", "half", "prefix", "series", "ticks", "window")
+
+    def __init__(self, prefix: str, columns: tuple[str, ...]) -> None:
+        self.prefix = prefix
+        self.columns = columns
+        self.series: dict[str, Series] = {}
+        self.ticks = array("d")
+        self.half = 0
+        self.window = WINDOW
+        self.active: dict[str, float] = {}  # key -> until when its rates are not all 0
+        self.flows: dict[str, Flow] = {}
+
+    def clear(self) -> None:
+        self.series.clear()
+        self.ticks = array("d")
+        self.active.clear()
+        self.flows.clear()
+
+    def before(self, window: float) -> float | None:
+        """The last instant seen at least `window` seconds before the newest; None while less was seen."""
+        if not self.ticks:
+            return None
+        index = bisect_right(self.ticks, self.ticks[-1] - window + 1e-6)
+        return self.ticks[index - 1] if index else None

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from app.model.findings import Evidence, Finding, Severity
 from app.model.fleet import Agent
 from app.model.text import count
-from app.model.triage import agents, consumers, nats
+from app.model.triage import abandoned, agents, consumers, nats, stalled
 from app.model.triage.candidates import Context, instant, length
 
 TOGETHER = agents.GONE + "|+"
-UNUSED = consumers.ABANDONED + "|+"
+UNUSED = abandoned.ABANDONED + "|+"
 _REFS = 50
 """References that one finding for many names: each of the many has a finding of its own with its own."""
 
@@ -89,7 +89,7 @@ def _fold_consumers(findings: Findings, begun: Begun, context: Context) -> None:
     """The consumers of a machine that is gone; not one that was ill before it went."""
     machines: dict[str, list[str]] = {}
     for each in list(findings.values()):
-        if each.rule not in (consumers.NO_CLIENT, consumers.STALLED):
+        if each.rule not in (consumers.NO_CLIENT, stalled.STALLED):
             continue
         machine = context.owners.machine.get(each.id.removeprefix(each.rule + "|"))
         cause = findings.get(f"{agents.GONE}|{machine}")
@@ -182,12 +182,12 @@ def _fold_unused(findings: Findings, context: Context) -> None:
     unused = [
         each
         for each in findings.values()
-        if each.rule == consumers.ABANDONED and each.severity is Severity.INFO and not each.flaps
+        if each.rule == abandoned.ABANDONED and each.severity is Severity.INFO and not each.flaps
     ]
     if len(unused) < 2:
         return
     unused.sort(key=lambda each: (_since(each), each.id))
-    keys = [each.id.removeprefix(consumers.ABANDONED + "|") for each in unused]
+    keys = [each.id.removeprefix(abandoned.ABANDONED + "|") for each in unused]
     machines = {context.owners.machine.get(key) for key in keys}
     fleet = context.snapshot.agents
     hosts = context.fleet and None not in machines and not any(_live(machine, fleet) for machine in machines)
@@ -198,7 +198,7 @@ def _fold_unused(findings: Findings, context: Context) -> None:
         findings[each.id] = replace(each, cause=UNUSED)
     findings[UNUSED] = Finding(
         UNUSED,
-        consumers.ABANDONED,
+        abandoned.ABANDONED,
         Severity.INFO,
         "consumer",
         f"{len(unused)} durables",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.model.triage import agents, consumers, nats, sources, streams
+from app.model.triage import abandoned, agents, consumers, nats, sources, stalled, streams
 from app.model.triage.thresholds import Threshold, Thresholds, written
 
 
@@ -48,7 +48,7 @@ RULES = (
         ),
     ),
     RuleText(
-        consumers.STALLED,
+        stalled.STALLED,
         "Messages are ack pending and no ack came for T = the larger of `least` and `ack_waits` x ack_wait.",
         (
             "an ack floor that stands still while acks go on",
@@ -59,7 +59,7 @@ RULES = (
         ),
     ),
     RuleText(
-        consumers.ABANDONED,
+        abandoned.ABANDONED,
         "A durable has no client and got no message for a long time, or its agent is gone as long. INFO, all in one "
         "line; WARN on interest retention, where it keeps messages alive. Replaces the two rules above.",
         ("idle with a client", "idle, and not seen without a client all that time"),
