@@ -187,7 +187,7 @@ class Actions:
             return
         self._greeting = True
         self._app.query_one("#message").SECONDS = 3600.0  # type: ignore[attr-defined]
-        self.say(GREETING.replace(" · ", " - ") if self._app.options.ascii else GREETING)
+        self.say(GREETING)
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / GREETED).touch()
@@ -209,7 +209,7 @@ class Actions:
         lines = cut.count("\n") + 1
         what = cut if lines == 1 else f"{lines} lines"
         part = f"the first {len(raw):,} bytes of " if len(raw) < len(text.encode()) else ""
-        self.say(f"copied to the terminal's clipboard: {part}{middle_cut(what, 60, self._app.picture.ascii)}")
+        self.say(f"copied to the terminal's clipboard: {part}{middle_cut(what, 60)}")
 
     # -- text --------------------------------------------------------------------------------------------------------
     @property
@@ -308,7 +308,7 @@ class Actions:
         elif name == "utc":
             await self._times_to("UTC")
         elif name == "ascii":
-            await app.draw_in(ascii=not app.picture.ascii)
+            app.draw_in(ascii=not app.ascii_filter.enabled)
         elif name == "columns":
             await self._help(words=True)
         elif name == "explain":

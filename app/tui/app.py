@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.worker import Worker, WorkerState
 
@@ -24,6 +25,7 @@ from app.tui.escape_digits import read_as_two_keys
 from app.tui.lines import Line
 from app.tui.options import DeckOptions
 from app.tui.picture import Changes, Picture, Times
+from app.tui.plain import AsciiFilter
 from app.tui.router import Router
 from app.tui.screens.document import Document
 from app.tui.screens.overview import OverviewPage
@@ -62,7 +64,8 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         self.animation_level = "none"
         self.feed = feed
         self.options = options
-        self.picture = Picture(options.monotonic, ascii=options.ascii)
+        self.picture = Picture(options.monotonic)
+        self.ascii_filter = AsciiFilter(enabled=options.ascii)
         if options.utc:
             self.picture.times = Times.UTC
         self.table = keys.table(options.keymap)
@@ -83,12 +86,9 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)
 
     def compose(self) -> ComposeResult:
-        ascii = self.options.ascii
-        yield StatusBar(separator=" - " if ascii else " · ", id="status")
+        yield StatusBar(id="status")
         yield Document(selectable=False, id="verdict")
-        yield Breadcrumbs(
-            separator=" > " if ascii else " › ", cut=lambda text, cells: cut(text, cells, ascii), id="head"
-        )
+        yield Breadcrumbs(cut=cut, id="head")
         with Vertical(id="body"):
             yield self.stacks.page
         yield MessageLine(id="message")
@@ -143,15 +143,15 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         self._show_status()
         self.head_changed()
 
-    async def draw_in(self, *, ascii: bool) -> None:
-        """With other glyphs: all pages are made anew, in the view where the reader is."""
-        view_id = self.stacks.view_id
-        self.options = replace(self.options, ascii=ascii)
-        self.picture.ascii = ascii
-        self.stacks = Stacks(self._first_page(view_id), self._first_page)
-        await self.recompose()
-        self.query_one("#prompt").add_class("-off")
-        self.page_changed()
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, self.ascii_filter] if self.ascii_filter.enabled else filters
+
+    def draw_in(self, *, ascii: bool) -> None:
+        """With other glyphs from now on."""
+        self.ascii_filter.enabled = ascii
+        self.refresh_css(animate=False)
+        self.screen.refresh(repaint=True, layout=True)
 
     def ask_for_refresh(self) -> None:
         """Asks the worker to collect now; nobody waits for it."""

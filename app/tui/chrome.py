@@ -12,7 +12,6 @@ from app.model.health import Health
 from app.tui.keys import Key, shown
 from app.tui.options import DeckOptions
 from app.tui.picture import Picture, Times
-from app.tui.views.cells import glyph_of
 from widgets.one_line import Segment
 
 RTT_LATE = 0.5
@@ -45,17 +44,17 @@ def status(picture: Picture, options: DeckOptions, paused: str) -> list[Segment]
 
 
 def _connection(picture: Picture) -> str:
-    site, ascii = picture.snapshot.site, picture.ascii
+    site = picture.snapshot.site
     if picture.snapshot.at is None:
-        return f"{glyph_of(Health.UNKNOWN, ascii)} no worker yet"
+        return f"{Health.UNKNOWN.glyph} no worker yet"
     name = site.server.name if site.server else site.connection.url.rpartition("//")[2].partition(",")[0]
-    name = text.cut(name, 24, ascii)
+    name = text.cut(name, 24)
     link = site.connection
     if link.state is LinkState.CONNECTED:
         rtt = "" if link.rtt is None else f" {_milliseconds(link.rtt)}"
-        return f"{name} {glyph_of(_link_health(picture), ascii)}{rtt}"
+        return f"{name} {_link_health(picture).glyph}{rtt}"
     word = "connecting" if link.state is LinkState.CONNECTING and not link.cause else "down"
-    return f"{name} {glyph_of(_link_health(picture), ascii)} {word}"
+    return f"{name} {_link_health(picture).glyph} {word}"
 
 
 def _link_health(picture: Picture) -> Health:

@@ -64,12 +64,11 @@ class Standing:
 class Picture:
     """The last frame, and indices over it. `clock` is monotonic, in seconds, the same one as `Frame.heard`."""
 
-    def __init__(self, clock: Callable[[], float], *, ascii: bool = False) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.snapshot = Snapshot()
         self.state = FeedState.STARTING
         self.note = ""
         self.times = Times.AGE
-        self.ascii = ascii
         self._clock = clock
         self._heard: float | None = None
         self._worst: dict[str, Health] = {}
@@ -235,7 +234,7 @@ class Picture:
         if parsed is None or not self.has(Capability.FLEET):
             return name
         agent = self.snapshot.agents.get(parsed.machine)
-        return parsed.label(agent.hostname if agent else None).replace("·", "." if self.ascii else "·")
+        return parsed.label(agent.hostname if agent else None)
 
     def owner(self, consumer: Consumer) -> Agent | None:
         parsed = self.parsed(consumer.name)

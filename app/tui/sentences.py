@@ -10,14 +10,13 @@ from app.model.health import Health
 from app.model.snapshot import Count, SourceStatus
 from app.tui.lines import BLANK, Line, Span, words
 from app.tui.picture import Picture
-from app.tui.views.cells import glyph_of
 from app.tui.views.view import View
 
 NO_JETSTREAM = ("10039", "10076")
 """Error codes of the JetStream API that mean: not enabled for this account."""
 
 
-def counts(count: Count, ascii: bool) -> tuple[Span, ...]:
+def counts(count: Count) -> tuple[Span, ...]:
     """`✗1 ▲2 ●41`, worst first; zeroes left out."""
     parts = (
         (Health.CRIT, count.crit),
@@ -29,7 +28,7 @@ def counts(count: Count, ascii: bool) -> tuple[Span, ...]:
     spans: list[Span] = []
     for health, number in parts:
         if number:
-            spans += [(f"{glyph_of(health, ascii)}{number}", health.value), (" ", "")]
+            spans += [(f"{health.glyph}{number}", health.value), (" ", "")]
     return tuple(spans[:-1])
 
 
@@ -45,23 +44,23 @@ def _known(picture: Picture) -> str:
 
 def verdict(picture: Picture, views: tuple[View, ...]) -> Line:
     """The one line: how bad it all is. Never green while facts are not fresh."""
-    snapshot, ascii = picture.snapshot, picture.ascii
+    snapshot = picture.snapshot
     if snapshot.at is None:
-        return words((f" {glyph_of(Health.UNKNOWN, ascii)} UNKNOWN", "unknown"), " — no facts yet")
+        return words((f" {Health.UNKNOWN.glyph} UNKNOWN", "unknown"), " — no facts yet")
     age = picture.facts_age()
     if age is not None:
         told = f" — no facts for {text.duration(text.age_step(age))}; last known: {_known(picture)}"
-        return words((f" {glyph_of(Health.UNKNOWN, ascii)} UNKNOWN", "unknown"), told)
+        return words((f" {Health.UNKNOWN.glyph} UNKNOWN", "unknown"), told)
     sums = snapshot.verdict
     if sums.health is Health.UNKNOWN:
         known = f"; last known: {_known(picture)}" if sums.crit or sums.warn else ""
-        return words((f" {glyph_of(Health.UNKNOWN, ascii)} UNKNOWN", "unknown"), f" — {_why_unknown(picture)}{known}")
+        return words((f" {Health.UNKNOWN.glyph} UNKNOWN", "unknown"), f" — {_why_unknown(picture)}{known}")
     if not sums.crit and not sums.warn:
         return _all_clear(picture, views)
     spans: list[Span] = [(" ", "")]
     for health, number, word in ((Health.CRIT, sums.crit, "CRIT"), (Health.WARN, sums.warn, "WARN")):
         if number:
-            spans += [(f"{glyph_of(health, ascii)} {number} {word}", health.value), ("  ", "")]
+            spans += [(f"{health.glyph} {number} {word}", health.value), ("  ", "")]
     return Line(tuple(spans), right=((_newest(picture), "dim"),))
 
 
@@ -76,7 +75,7 @@ def _newest(picture: Picture) -> str:
             young = (age, finding)
     if young is None:
         return ""
-    return f"newest {text.age(young[0])} ago: {text.cut(f'{young[1].kind} {young[1].subject}', 32, picture.ascii)} "
+    return f"newest {text.age(young[0])} ago: {text.cut(f'{young[1].kind} {young[1].subject}', 32)} "
 
 
 def _all_clear(picture: Picture, views: tuple[View, ...]) -> Line:
@@ -86,7 +85,7 @@ def _all_clear(picture: Picture, views: tuple[View, ...]) -> Line:
         if view.section in picture.snapshot.counts and picture.snapshot.counts[view.section].total
     ]
     facts = f" {', '.join(totals)}." if totals else ""
-    return words((f" {glyph_of(Health.OK, picture.ascii)} All clear.", "ok"), f"{facts}{watching(picture)}")
+    return words((f" {Health.OK.glyph} All clear.", "ok"), f"{facts}{watching(picture)}")
 
 
 def watching(picture: Picture) -> str:

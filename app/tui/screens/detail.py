@@ -39,8 +39,7 @@ class DetailPage(Page):
         self._title_of = name
         self._write = write
         self._needs = needs
-        ascii = deck.picture.ascii
-        self.document = Document(dash="-" if ascii else "─", cut=lambda value, cells: text.cut(value, cells, ascii))
+        self.document = Document(cut=text.cut)
         self.document.when_resized(self.rebuild)
 
     def compose(self) -> ComposeResult:
@@ -57,7 +56,7 @@ class DetailPage(Page):
     def head(self) -> Line | None:
         if not self.filter_text:
             return None
-        return Line(((f"/{text.cut(self.filter_text, 24, self.picture.ascii)}", "dim"),))
+        return Line(((f"/{text.cut(self.filter_text, 24)}", "dim"),))
 
     def rebuild(self) -> None:
         if not self.document.size.width:

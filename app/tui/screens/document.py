@@ -12,6 +12,8 @@ from app.tui.lines import Line
 from widgets.cells import LineBuilder, cut_end, printable
 from widgets.line_view import LineView
 
+_DASH = "─"
+
 
 class Document(LineView):
     """Lines as they are given; a cursor where `selectable`. Keys are not its business: it is driven by methods."""
@@ -20,7 +22,6 @@ class Document(LineView):
         self,
         *,
         selectable: bool = True,
-        dash: str = "─",
         cut: Callable[[str, int], str] = cut_end,
         id: str | None = None,
         classes: str | None = None,
@@ -30,7 +31,6 @@ class Document(LineView):
         self._painted_lines: dict[tuple[Line, int, bool], Strip] = {}
         self._selectable = selectable
         self._cursor = 0
-        self._dash = dash
         self._cut = cut
         self._on_resize: Callable[[], None] | None = None
 
@@ -149,7 +149,7 @@ class Document(LineView):
         builder = LineBuilder()
         dim = self.paint("dim")
         if line.title:
-            builder.add(f"{self._dash} ", dim)
+            builder.add(f"{_DASH} ", dim)
         right = LineBuilder()
         for text, style in line.right:
             right.add(printable(text), self.paint(style, cursor=cursor))
@@ -160,7 +160,7 @@ class Document(LineView):
             self._add(builder, text, self.paint(style, cursor=cursor), room)
         if line.title:
             tail = right.cells + 3 if right.cells else 0
-            builder.add(" " + self._dash * max(0, width - builder.cells - 1 - tail), dim)
+            builder.add(" " + _DASH * max(0, width - builder.cells - 1 - tail), dim)
         if right.cells and builder.cells + right.cells + 1 <= width:
             gap = width - builder.cells - right.cells - (1 if line.title else 0)
             builder.add(" " * gap, self.paint("", cursor=cursor))

@@ -14,7 +14,6 @@ from app.tui.lines import BLANK, Line, rule, words
 from app.tui.screens.detail import perform_on_document
 from app.tui.screens.document import Document
 from app.tui.screens.page import Deck, Page
-from app.tui.views.cells import glyph_of
 from app.tui.views.view import View
 
 _WORDS = (
@@ -55,7 +54,7 @@ class HelpPage(Page):
         self._commands = commands
         self._view = view
         self.showing_words = False
-        self.document = Document(selectable=False, dash="-" if deck.picture.ascii else "─")
+        self.document = Document(selectable=False)
 
     def compose(self) -> ComposeResult:
         yield self.document
@@ -103,10 +102,9 @@ class HelpPage(Page):
         return lines
 
     def _words(self) -> list[Line]:
-        ascii = self.picture.ascii
         lines = [rule("Glyphs", right="? again: keys")]
         for health, meaning in _STATES:
-            lines.append(words("  ", (f"{glyph_of(health, ascii)} {health.word:<8}", health.value), f" {meaning}"))
+            lines.append(words("  ", (f"{health.glyph} {health.word:<8}", health.value), f" {meaning}"))
         lines.append(words(f"  {'- ? !':<10} absent, not yet known, not permitted"))
         if self._view is not None:
             lines += [BLANK, rule(f"Columns: {self._view.title}")]

@@ -6,7 +6,6 @@ from app.model import text
 from app.model.findings import Finding, Severity
 from app.model.health import Health
 from app.tui.picture import Picture
-from app.tui.views import cells
 from widgets.now_list import NowRow
 
 YOUNG = 600.0
@@ -45,7 +44,7 @@ def age_text(finding: Finding, picture: Picture) -> str:
     age = picture.age(finding.since)
     if age is None:
         return "?"
-    bound = "" if finding.since_exact else ">" if picture.ascii else "≥"
+    bound = "" if finding.since_exact else "≥"
     return f"{'+' if age < YOUNG and not bound else bound}{text.age(age)}"
 
 
@@ -55,14 +54,14 @@ def subject(finding: Finding, picture: Picture) -> str:
     kind, _, key = ref.partition(":")
     stream, slash, name = key.partition("/")
     if kind == "consumer" and slash:
-        return f"{stream} {'>' if picture.ascii else '›'} {picture.consumer_label(name)}"
+        return f"{stream} › {picture.consumer_label(name)}"
     return finding.subject
 
 
 def now_row(finding: Finding, picture: Picture, *, with_step: bool = True) -> NowRow:
     stale = finding.last_known or picture.lost
     health = finding.severity.health
-    glyph = cells.glyph_of(Health.STALE if stale else health, picture.ascii)
+    glyph = Health.STALE if stale else health.glyph
     return NowRow(
         key=finding.id,
         glyph=glyph,
@@ -81,11 +80,10 @@ def now_row(finding: Finding, picture: Picture, *, with_step: bool = True) -> No
 def _details(finding: Finding, picture: Picture) -> tuple[str, ...]:
     """Evidence, then what is folded or what to do: the answer without a key."""
     first = finding.detail or "; ".join(f"{row.what} {row.now}" for row in finding.evidence[:3])
-    between = " - " if picture.ascii else " · "
     parts = []
     if finding.folded:
         parts.append(f"{finding.folded} finding{'s' if finding.folded > 1 else ''} folded")
     if finding.steps:
         parts.append(finding.steps[0].sentence.rstrip("."))
     parts.append("enter: why and what to do")
-    return tuple(line for line in (first, between.join(parts)) if line)
+    return tuple(line for line in (first, " · ".join(parts)) if line)

@@ -36,14 +36,10 @@ _LINES: Mapping[str, Callable[[Picture], str]] = {
 }
 
 
-def cutting(ascii: bool) -> Callable[[str, int], str]:
+def cut(value: str, room: int) -> str:
     """Cuts names in the middle, where they differ at their tails, and sentences at the end: their cause comes first."""
-
-    def cut(value: str, room: int) -> str:
-        sentence = " " in value and "›" not in value
-        return cut_end(value, room) if sentence and not ascii else text.cut(value, room, ascii)
-
-    return cut
+    sentence = " " in value and "›" not in value
+    return cut_end(value, room) if sentence else text.cut(value, room)
 
 
 class OverviewPage(Page):
@@ -54,13 +50,10 @@ class OverviewPage(Page):
     def __init__(self, deck: Deck, views: tuple[View, ...]) -> None:
         super().__init__(deck, "overview")
         self._views = views
-        ascii = deck.picture.ascii
-        dash = "-" if ascii else "─"
-        cut = cutting(ascii)
-        self._now_title = Document(selectable=False, dash=dash, id="now-title")
+        self._now_title = Document(selectable=False, id="now-title")
         self.now = NowList(cut=cut, id="now")
         self._opening = Document(selectable=False, id="opening")
-        self._lines = Document(dash=dash, id="lines")
+        self._lines = Document(id="lines")
         self._panes = {view.id: Pane(deck, view) for view in views}
         self._focus = "now"
         self._zoomed = False
@@ -200,7 +193,7 @@ class OverviewPage(Page):
         style = "dim" if self.filter_text else "ok" if headline.startswith("No findings") else "dim"
         self.now.set_rows(
             rows,
-            more=more.replace(" · ", " - ") if self.picture.ascii else more,
+            more=more,
             headline=headline,
             headline_style=style,
         )
@@ -214,7 +207,7 @@ class OverviewPage(Page):
     def _write_now_title(self) -> None:
         notes = [note for note, on in (("with INFO", self._info), ("zoomed: z goes back", self._zoomed)) if on]
         if self.filter_text:
-            notes.append(f"/{text.cut(self.filter_text, 20, self.picture.ascii)}")
+            notes.append(f"/{text.cut(self.filter_text, 20)}")
         if self.now.more_below:
             notes.append(f"+{self.now.more_below} more")
         title = rule("Now", right=", ".join(notes))
@@ -226,11 +219,11 @@ class OverviewPage(Page):
         for view in self._present():
             count = self.picture.snapshot.counts.get(view.section)
             spans: list[Span] = [(f" {view.number} ", "accent"), (f"{view.title:<11}", "")]
-            tally = sentences.counts(count, self.picture.ascii) if count else ()
+            tally = sentences.counts(count) if count else ()
             used = sum(len(part) for part, _ in tally)
             spans += [*tally, (" " * max(1, 18 - used), "")]
             said = _LINES[view.id](self.picture)
-            spans.append((said.replace(" · ", " - ") if self.picture.ascii else said, ""))
+            spans.append((said, ""))
             lines.append(Line(tuple(spans), key=view.id, target=f"view:{view.id}"))
         return lines
 

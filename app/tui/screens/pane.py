@@ -21,7 +21,7 @@ class Pane(Vertical, can_focus=False):
         super().__init__(id=f"pane-{view.id}", classes="pane")
         self._deck = deck
         self.view = view
-        self._title = Document(selectable=False, dash="-" if deck.picture.ascii else "─", classes="title")
+        self._title = Document(selectable=False, classes="title")
         self.table = table_for(deck, view)
         self.table.more_line = True
         self._rows = Rows(deck, view, self.table)
@@ -54,7 +54,7 @@ class Pane(Vertical, can_focus=False):
     def _write_title(self) -> None:
         picture = self._deck.picture
         count = picture.snapshot.counts.get(self.view.section)
-        tally: tuple[Span, ...] = ((" ", ""), *sentences.counts(count, picture.ascii)) if count else ()
+        tally: tuple[Span, ...] = ((" ", ""), *sentences.counts(count)) if count else ()
         notes = [
             note
             for note, on in (

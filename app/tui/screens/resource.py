@@ -24,11 +24,7 @@ SLICE = 400
 
 def table_for(deck: Deck, view: View, *, id: str | None = None) -> RecordTable:
     """A table as this deck draws them, still without rows."""
-    ascii = deck.picture.ascii
-    table = RecordTable(
-        (), sort=view.sort, cut=lambda value, cells: text.cut(value, cells, ascii), clock=deck.options.monotonic, id=id
-    )
-    table.ascii = ascii
+    table = RecordTable((), sort=view.sort, cut=text.cut, clock=deck.options.monotonic, id=id)
     return table
 
 
@@ -132,7 +128,7 @@ class ResourcePage(Page):
     def head(self) -> Line:
         """Counts, and everything that makes the list other than whole: what is left out is always said."""
         count = self.picture.snapshot.counts.get(self.view.section)
-        spans: list[Span] = list(sentences.counts(count, self.picture.ascii)) if count else []
+        spans: list[Span] = list(sentences.counts(count)) if count else []
         table = self.table
         told = []
         if table.shown != table.total - table.hidden_count:
@@ -142,7 +138,7 @@ class ResourcePage(Page):
         if table.faults_only:
             told.append("faults only")
         if self.filter_text:
-            told.append(f"/{text.cut(self.filter_text, 24, self.picture.ascii)}")
+            told.append(f"/{text.cut(self.filter_text, 24)}")
         if table.marked:
             told.append(f"{len(table.marked)} marked")
         if not table.sorting.health:

@@ -23,7 +23,7 @@ class TextPage(Page):
         self._of = of
         self._crumb = name
         self._text = text
-        self.document = Document(selectable=False, dash="-" if deck.picture.ascii else "─")
+        self.document = Document(selectable=False)
         self.document.when_resized(self.rebuild)
 
     def compose(self) -> ComposeResult:

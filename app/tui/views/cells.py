@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.model import text
-from app.model.health import Health
 from app.model.snapshot import SourceStatus
 from app.tui.picture import Picture, Standing, Times
 from widgets.columns import Align, Cell, Column
@@ -26,12 +25,8 @@ def right(id: str, title: str, width: int, priority: int = 1, *, help: str = "")
     return Column(id, title, width, Align.RIGHT, priority, False, help)
 
 
-def glyph_of(health: Health, ascii: bool) -> str:
-    return health.ascii_glyph if ascii else health.glyph
-
-
 def glyph(standing: Standing, picture: Picture) -> Cell:
-    return Cell(glyph_of(standing.health, picture.ascii), standing.rank, standing.health.value)
+    return Cell(standing.health.glyph, standing.rank, standing.health.value)
 
 
 def plain(value: str, style: str = "") -> Cell:

@@ -74,18 +74,16 @@ def _owner(consumer: Consumer, picture: Picture) -> Cell:
     if agent is None:
         return cells.ABSENT if picture.parsed(consumer.name) is None else cells.UNKNOWN
     state = picture.standing(f"agent:{agent.key}", "agents")
-    return Cell(
-        f"{cells.glyph_of(state.health, picture.ascii)} {agent.hostname}", agent.hostname.casefold(), state.health.value
-    )
+    return Cell(f"{state.health.glyph} {agent.hostname}", agent.hostname.casefold(), state.health.value)
 
 
 def _trend(consumer: Consumer, picture: Picture) -> Cell:
     trend = picture.flow(f"consumer:{consumer.key}").trend
-    return Cell(sparkline(trend, 10, ascii=picture.ascii), trend[-1] if trend else None, "accent")
+    return Cell(sparkline(trend, 10), trend[-1] if trend else None, "accent")
 
 
 def _mode(consumer: Consumer, picture: Picture) -> Cell:
-    paused = ("P" if picture.ascii else "◷") if consumer.paused else ""
+    paused = "◷" if consumer.paused else ""
     return cells.plain(("push" if consumer.push else "pull") + paused)
 
 
@@ -94,7 +92,7 @@ def _name(consumer: Consumer, picture: Picture) -> Cell:
 
 
 def _deliver(consumer: Consumer, picture: Picture) -> Cell:
-    return Cell("∞", None) if consumer.max_deliver <= 0 and not picture.ascii else cells.number(consumer.max_deliver)
+    return Cell("∞", None) if consumer.max_deliver <= 0 else cells.number(consumer.max_deliver)
 
 
 VIEW = View(

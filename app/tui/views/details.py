@@ -15,7 +15,7 @@ SUBJECTS_SHOWN = 20
 
 
 def _name_of(key: str, picture: Picture) -> str:
-    return text.cut(key, 60, picture.ascii)
+    return text.cut(key, 60)
 
 
 def stream_name(key: str, picture: Picture) -> str:
@@ -82,7 +82,7 @@ def stream_detail(key: str, picture: Picture, width: int) -> list[Line]:
 def _fill(stream: Stream, picture: Picture) -> list[Fact]:
     flow = picture.flow(f"stream:{stream.name}")
     share = streams.fill(stream, picture)
-    trend = sparkline(flow.trend, 10, ascii=picture.ascii).strip()
+    trend = sparkline(flow.trend, 10).strip()
     full = "" if share is None else f"{text.percent(share)} of the nearest limit, discard {stream.discard}"
     return [
         ("messages", f"{stream.messages:,} of {_limit(stream.max_messages, f'{stream.max_messages:,}')}"),
@@ -178,7 +178,7 @@ def _link(word: str, ref: str, name: str, fault: bool) -> Line:
 
 def _course(consumer: Consumer, picture: Picture) -> list[Fact]:
     flow = picture.flow(f"consumer:{consumer.key}")
-    trend = sparkline(flow.trend, 10, ascii=picture.ascii).strip()
+    trend = sparkline(flow.trend, 10).strip()
     behind = picture.behind(consumer)
     ackless = consumer.ack_policy == "none"
     most = consumer.max_ack_pending

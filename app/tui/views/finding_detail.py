@@ -14,7 +14,7 @@ from widgets.cells import fit_cells, wrap_cells
 def finding_name(key: str, picture: Picture) -> str:
     finding = picture.snapshot.findings.get(key)
     name = f"{finding.kind} {finding.subject}" if finding is not None else key
-    return text.cut(name, 60, picture.ascii)
+    return text.cut(name, 60)
 
 
 def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
@@ -45,7 +45,7 @@ def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
 
 def _since(finding: Finding, picture: Picture) -> list[parts.Fact]:
     source = "from the broker" if finding.since_exact else "a lower bound: since watchdeck sees it"
-    bound = "" if finding.since_exact else ">= " if picture.ascii else "≥ "
+    bound = "" if finding.since_exact else "≥ "
     at = parts.both(finding.since, picture)
     return [
         ("since", f"{bound}{at} ({source})" if at else "not known"),
@@ -98,7 +98,7 @@ def _link_name(kind: str, key: str, picture: Picture) -> str:
         return agent.hostname if agent is not None else key
     if kind == "consumer":
         stream, _, name = key.partition("/")
-        return f"{stream} {'>' if picture.ascii else '›'} {picture.consumer_label(name)}"
+        return f"{stream} › {picture.consumer_label(name)}"
     return key
 
 

@@ -31,18 +31,17 @@ def gone(noun: str, key: str, picture: Picture) -> list[Line]:
     """What stands in place of a thing that is not in the facts."""
     return [
         BLANK,
-        Line(((f"  {noun} {text.cut(key, 60, picture.ascii)} is not there (any more). esc goes back", "dim"),)),
+        Line(((f"  {noun} {text.cut(key, 60)} is not there (any more). esc goes back", "dim"),)),
     ]
 
 
 def head(name: str, standing: Standing, said: Sequence[str], picture: Picture) -> Line:
     """The first line: state, name, and what is said of it in a few words."""
-    glyph = cells.glyph_of(standing.health, picture.ascii)
-    between = " - " if picture.ascii else " · "
+    glyph = standing.health.glyph
     spans: list[Span] = [(f" {glyph} {standing.health.word} ", standing.health.value), (name, "strong")]
-    told = between.join(part for part in said if part)
+    told = " · ".join(part for part in said if part)
     if told:
-        spans.append((between + told, "dim"))
+        spans.append((" · " + told, "dim"))
     return Line(tuple(spans), key="head", copy=name)
 
 
@@ -97,7 +96,7 @@ def table(
                 cell.text,
                 slot.width,
                 right=slot.column.align is Align.RIGHT,
-                cut=lambda v, n: text.cut(v, n, picture.ascii),
+                cut=text.cut,
             )
             spans.append(
                 (shown + (" " if number < len(slots) - 1 else ""), "dim" if row.dim and number else cell.style)
@@ -124,7 +123,7 @@ def findings(found: Sequence[Finding], picture: Picture) -> list[Line]:
         lines.append(
             Line(
                 (
-                    (f"  {cells.glyph_of(health, picture.ascii)} {finding.severity.name:<4} ", style),
+                    (f"  {health.glyph} {finding.severity.name:<4} ", style),
                     (finding.what, ""),
                 ),
                 key=f"finding:{finding.id}",

@@ -93,7 +93,7 @@ def _source_lag(stream: Stream, picture: Picture) -> Cell:
 
 def _trend(stream: Stream, picture: Picture) -> Cell:
     trend = picture.flow(f"stream:{stream.name}").trend
-    return Cell(sparkline(trend, 10, ascii=picture.ascii), trend[-1] if trend else None, "accent")
+    return Cell(sparkline(trend, 10), trend[-1] if trend else None, "accent")
 
 
 def _names(stream: Stream, picture: Picture) -> str:
