@@ -35,7 +35,8 @@ class FilterError(ValueError):
 
 
 def parse(text: str, columns: Sequence[Column]) -> Match:
-    """A test for rows. All terms must hold; words are looked for in every cell and in `Row.search`, case ignored.
+    """A test for rows. All terms must hold; words are looked for in `Row.search` and all cells that hold no figure,
+    case ignored.
 
     `column>5m` compares `Cell.sort`: seconds for `5m` (`ms s m h d`, also `2h13m`), `k M G T` of 1024 where the cell
     shows bytes and of 1000 where not (`KB MiB` always of 1024), a share for `90%` (0.9 where the cell holds shares of
@@ -82,12 +83,18 @@ def _term(term: str, columns: Sequence[Column]) -> _Test | tuple[str, bool]:
 
 
 def _words(row: Row) -> str:
-    """All that a word may be found in. A name may be shown cut or translated; what it sorts by is whole."""
+    """All that a word may be found in: no figures, else `4` would find every row; comparisons find those.
+
+    A name may be shown cut or translated; what it sorts by is whole.
+    """
     parts = [row.search]
     for cell in row.cells:
-        parts.append(cell.text)
-        if type(cell.sort) is str:
-            parts.append(cell.sort)
+        value = cell.sort
+        kind = type(value)
+        if kind is str:
+            parts.append(value)
+        if kind is not int and kind is not float:
+            parts.append(cell.text)
     return "\n".join(parts)
 
 

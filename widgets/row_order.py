@@ -119,8 +119,9 @@ class RowOrder:
     def settle(self) -> None:
         """Every row that passes, in its own place."""
         self.hidden = self.filtered = 0
+        # All rows are kept in order too: sorting them again, for the next filter, then costs next to nothing.
+        self.rows = {key: self.rows[key] for key in sorted(self.rows, key=self._sort_keys.__getitem__)}
         self.keys = [key for key, row in self.rows.items() if self._count(row)]
-        self.keys.sort(key=self._sort_keys.__getitem__)
         self._places = None
         self._loose = False
 

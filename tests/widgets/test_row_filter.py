@@ -54,7 +54,7 @@ def test_terms_that_this_stream_passes(text):
     "text",
     [
         "other", "orders other", "!ord", "/^rders$/", "stream:web", "behind>6m", "behind>1d", "size>2G", "size<1M",
-        "full>95%", "msgs>1.1M", "in>3/s", "stream=ord", "!behind>5m",
+        "94%", "/1.2k/", "full>95%", "msgs>1.1M", "in>3/s", "stream=ord", "!behind>5m",
     ],
 )  # fmt: skip
 def test_terms_that_it_does_not_pass(text):
