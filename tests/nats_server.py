@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from app.demo.server import need_nats_server
 
+_PR_SET_PDEATHSIG = 1
+
 
 def binary() -> str:
     """The nats-server that the demo would use too."""
     return str(need_nats_server())
+
+
+def _die_with_us() -> None:
+    """In the child: the kernel ends it should the tests be killed themselves (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class NatsServer:
@@ -52,7 +62,9 @@ class NatsServer:
             old.unlink()
         argv = [binary(), "-c", str(path), "--ports_file_dir", str(self.folder)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_us
+            )
         deadline = time.monotonic() + timeout
         while True:
             port = self._announced()

@@ -21,57 +21,58 @@ _MOST = 100
 """Labels, conditions, sub-components and interfaces that are taken of one value."""
 _NANO = 1e9
 _LARGEST = 2**63 - 1
+_NULL = msgspec.Raw(b"null")
 
 
 class Unreadable(Exception):
     """A value that is not what its key promises."""
 
 
-class _OsInfo(msgspec.Struct):
+class _OsInfo(msgspec.Struct, gc=False):
     Distribution: str = ""
     Version: str = ""
 
 
-class _Loads(msgspec.Struct):
+class _Loads(msgspec.Struct, gc=False):
     Load1: float | None = None
     Load5: float | None = None
     Load15: float | None = None
 
 
-class _Memory(msgspec.Struct):
+class _Memory(msgspec.Struct, gc=False):
     Total: int | None = None
     Available: int | None = None
 
 
-class _Process(msgspec.Struct):
+class _Process(msgspec.Struct, gc=False):
     cpu_percent: float | None = None
     rss_bytes: int | None = None
 
 
-class _Condition(msgspec.Struct):
+class _Condition(msgspec.Struct, gc=False):
     type: str
     status: bool = False
     reason: str = ""
     last_transition_time: str = ""
 
 
-class _SubComponent(msgspec.Struct):
+class _SubComponent(msgspec.Struct, gc=False):
     status: str = ""
     address: str = ""
 
 
-class Registration(msgspec.Struct):
-    """An agent's registration. The part that beats is apart, so that the rest can be compared."""
+class Registration(msgspec.Struct, gc=False):
+    """An agent's registration. What seldom changes stays bytes until it does."""
 
     machine_id: str = ""
     hostname: str = ""
     started_at: str = ""
-    labels: dict[str, str] | None = None
-    os_info: _OsInfo | None = None
     agent_version: str = ""
-    conditions: list[_Condition] | None = None
     state: str = ""
-    sub_components: dict[str, _SubComponent] | None = None
+    labels: msgspec.Raw = _NULL
+    os_info: msgspec.Raw = _NULL
+    conditions: msgspec.Raw = _NULL
+    sub_components: msgspec.Raw = _NULL
     registered_at: str = ""
     uptime: int | None = None
     load_averages: _Loads | None = None
@@ -80,17 +81,8 @@ class Registration(msgspec.Struct):
 
     def still(self) -> tuple[object, ...]:
         """What does not change with every heartbeat."""
-        return (
-            self.machine_id,
-            self.hostname,
-            self.started_at,
-            self.labels,
-            self.os_info,
-            self.agent_version,
-            self.conditions,
-            self.state,
-            self.sub_components,
-        )
+        texts = (self.machine_id, self.hostname, self.started_at, self.agent_version, self.state)
+        return (texts, self.labels, self.os_info, self.conditions, self.sub_components)
 
 
 class _Interface(msgspec.Struct):
@@ -121,6 +113,10 @@ class _Event(msgspec.Struct):
 
 
 _registrations = msgspec.json.Decoder(Registration)
+_labels = msgspec.json.Decoder(dict[str, str] | None)
+_os_infos = msgspec.json.Decoder(_OsInfo | None)
+_conditions = msgspec.json.Decoder(list[_Condition] | None)
+_sub_components = msgspec.json.Decoder(dict[str, _SubComponent] | None)
 _facts = msgspec.json.Decoder(_Facts)
 _events = msgspec.json.Decoder(_Event)
 
@@ -134,16 +130,17 @@ def registration(value: bytes) -> Registration:
 
 
 def agent(key: str, wire: Registration) -> Agent:
-    """The still part of an agent, present and as registered."""
-    os_info = wire.os_info or _OsInfo()
-    conditions = (wire.conditions or [])[:_MOST]
-    parts = sorted((wire.sub_components or {}).items())[:_MOST]
+    """The still part of an agent, present and as registered. Raises Unreadable."""
+    labels: dict[str, str] | None = _decode(_labels, wire.labels)
+    os_info: _OsInfo = _decode(_os_infos, wire.os_info) or _OsInfo()
+    conditions: list[_Condition] = (_decode(_conditions, wire.conditions) or [])[:_MOST]
+    parts: list[tuple[str, _SubComponent]] = sorted((_decode(_sub_components, wire.sub_components) or {}).items())
     return Agent(
         key=clean(key, 255),
         machine_id=clean(wire.machine_id, 255),
         hostname=clean(wire.hostname or key, 255),
         state=clean(wire.state, 40) or "Ready",
-        labels=_pairs(wire.labels),
+        labels=_pairs(labels),
         started_at=moment(wire.started_at),
         os=clean(f"{os_info.Distribution[:100]} {os_info.Version[:100]}".strip(), 100),
         version=clean(wire.agent_version, 60),
@@ -152,7 +149,8 @@ def agent(key: str, wire: Registration) -> Agent:
             for one in conditions
         ),
         sub_components=tuple(
-            SubComponent(clean(name, 100), clean(part.status, 40), clean(part.address, 200)) for name, part in parts
+            SubComponent(clean(name, 100), clean(part.status, 40), clean(part.address, 200))
+            for name, part in parts[:_MOST]
         ),
     )
 
@@ -224,7 +222,7 @@ def moment(text: str) -> datetime | None:
     return value if value.year > 1 else None
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], value: bytes) -> Any:
+def _decode(decoder: msgspec.json.Decoder[Any], value: bytes | msgspec.Raw) -> Any:
     try:
         return decoder.decode(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:

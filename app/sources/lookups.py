@@ -111,9 +111,9 @@ class Lookups:
     def _questions(self, streams: Mapping[str, StreamEntry], looking_at: frozenset[str]) -> Iterable[_Question]:
         for stream in streams.values():
             for consumer in stream.consumers.values():
-                record = consumer.record
-                if record.own or record.ordered or not (record.pending or record.ack_pending):
+                if not consumer.active:
                     continue
+                record = consumer.record
                 seen = f"consumer:{record.key}" in looking_at or f"stream:{record.stream}" in looking_at
                 if record.pending:
                     yield self._question(stream, consumer, "next_at", record.delivered_stream_seq + 1, seen)

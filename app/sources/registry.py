@@ -20,7 +20,7 @@ from app.sources.jetstream import BrokerFacts
 from app.sources.jsapi import JetStreamApi
 from app.sources.keyvalue import Bucket, Entry
 from app.sources.namespace import AUTO, Fleet, discover
-from app.sources.presence import GRACE, LIVE, Standing, forgotten, judge
+from app.sources.presence import GRACE, LIVE, STALE_AFTER, Standing, forgotten, judge
 
 SETTLE = 2.0
 """Seconds that a collection waits for a listing that has just begun."""
@@ -60,6 +60,7 @@ class _Member:
     base: Agent  # as registered: no presence, drain or timeline in it
     vitals: Vitals
     beat: datetime
+    there: bool = True  # the bucket holds its key
     farewell: datetime | None = None
     standing: Standing = LIVE
     shown: Agent | None = None
@@ -95,6 +96,8 @@ class FleetSource:
         self._state_number = 0  # grows with every change in the state bucket
         self._unreadable: dict[str, set[str]] = {name: set() for name in self._names}
         self._states = {name: SourceState(name) for name in self._names}
+        self._moved = True  # something differs from the tables
+        self._tables: tuple[dict[str, Agent], dict[str, Vitals], dict[str, HostFacts]] = ({}, {}, {})
         self._generation = 0
         self._grace_until: datetime | None = None
         self.collected = FleetFacts(states=tuple(self._states.values()))
@@ -186,6 +189,7 @@ class FleetSource:
 
     def _forget(self, name: str) -> None:
         """The bucket is gone or another one: nothing of it is there."""
+        self._moved = True
         self._unreadable[name].clear()
         if name == "registry":
             self._members.clear()
@@ -205,45 +209,52 @@ class FleetSource:
             if key.startswith(_AGENTS):
                 self._take_agent(key, bucket.entries.get(key))
         self._judge_source("registry", bucket, now)
-        if not bucket.loaded:
-            return  # heartbeats cannot be seen: nobody is judged by their absence
+        if bucket.loaded:  # else heartbeats cannot be seen: nobody is judged by their absence
+            self._judge_members(broker_now)
+
+    def _judge_members(self, broker_now: datetime) -> None:
         grace = self._grace_until is not None and broker_now < self._grace_until
+        fresh = broker_now - timedelta(seconds=STALE_AFTER)
         for key, member in list(self._members.items()):
-            entry = bucket.entries.get(_AGENTS + key)
-            there = entry is not None and not entry.marker
-            member.standing = judge(member.standing, member.beat, member.farewell, there, broker_now, grace)
-            if forgotten(member.standing, broker_now):
+            if member.standing is LIVE and member.there and member.beat >= fresh:
+                continue
+            standing = judge(member.standing, member.beat, member.farewell, member.there, broker_now, grace)
+            member.standing = standing if standing != member.standing else member.standing
+            if forgotten(standing, broker_now):
                 del self._members[key]
+                self._moved = True
 
     def _take_agent(self, full: str, entry: Entry | None) -> None:
+        self._moved = True
         key = full.removeprefix(_AGENTS)
         member = self._members.get(key)
-        if entry is None:
+        if entry is None or entry.marker:
             self._unreadable["registry"].discard(full)
+            if member is not None:
+                member.there = False
+                if entry is not None and entry.marker in ("DEL", "PURGE"):
+                    member.farewell = entry.at
             return
-        if entry.marker:
-            if member is not None and entry.marker in ("DEL", "PURGE"):
-                member.farewell = entry.at
-            self._unreadable["registry"].discard(full)
-            return
+        if member is not None:  # readable or not, it does beat
+            member.there, member.beat, member.farewell = True, entry.at, None
         try:
-            wire = agentwire.registration(entry.value)
-            vitals = agentwire.vitals(key, wire, entry.at)
-            if member is None:
-                base = agentwire.agent(key, wire)
-                self._members[key] = _Member(key, wire, base, vitals, entry.at)
-            else:
-                if member.wire.still() != wire.still():
-                    base = agentwire.agent(key, wire)
-                    member.base = base if base != member.base else member.base
-                member.wire, member.beat, member.farewell = wire, entry.at, None
-                member.vitals = vitals if vitals != member.vitals else member.vitals
+            self._register(key, member, agentwire.registration(entry.value), entry.at)
             self._unreadable["registry"].discard(full)
         except Unreadable:
             self._unreadable["registry"].add(full)
             if member is not None:
-                member.beat, member.farewell = entry.at, None  # it does beat
                 member.vitals = replace(member.vitals, beat=entry.at)
+
+    def _register(self, key: str, member: _Member | None, wire: Registration, at: datetime) -> None:
+        vitals = agentwire.vitals(key, wire, at)
+        if member is None:
+            self._members[key] = _Member(key, wire, agentwire.agent(key, wire), vitals, at)
+            return
+        if member.wire.still() != wire.still():
+            base = agentwire.agent(key, wire)
+            member.base = base if base != member.base else member.base
+        member.wire = wire
+        member.vitals = vitals if vitals != member.vitals else member.vitals
 
     # --- facts and state
 
@@ -255,6 +266,7 @@ class FleetSource:
             if not full.startswith(_FACTS):
                 continue
             key, entry = full.removeprefix(_FACTS), bucket.entries.get(full)
+            self._moved = True
             self._unreadable["facts"].discard(full)
             if entry is None or entry.marker:
                 self._facts.pop(key, None)
@@ -324,6 +336,7 @@ class FleetSource:
             )
             if shown != member.shown:
                 member.shown = shown
+                self._moved = True
 
     def _host_facts(self) -> dict[str, HostFacts]:
         found: dict[str, HostFacts] = {}
@@ -334,11 +347,19 @@ class FleetSource:
         return found
 
     def _assemble(self) -> FleetFacts:
-        members = [member for member in self._members.values() if member.shown is not None]
+        if self._moved:
+            self._moved = False
+            members = [member for member in self._members.values() if member.shown is not None]
+            self._tables = (
+                {member.base.key: member.shown for member in members if member.shown is not None},
+                {member.base.key: member.vitals for member in members},
+                self._host_facts(),
+            )
+        agents, vitals, facts = self._tables
         return FleetFacts(
-            agents={member.base.key: member.shown for member in members if member.shown is not None},
-            vitals={member.base.key: member.vitals for member in members},
-            facts=self._host_facts(),
+            agents,
+            vitals,
+            facts,
             states=tuple(self._states.values()),
             namespace=clean(self._fleet.namespace or "", 100),
             namespaces=tuple(clean(name, 100) for name in self._fleet.namespaces),

@@ -37,6 +37,12 @@ class ConsumerEntry:
     shape: dict[str, Any] = field(default_factory=dict)
     filters: tuple[str, ...] = ()
 
+    @property
+    def active(self) -> bool:
+        """Something is pending or unacknowledged, and it is no consumer of ours or of a client library's own."""
+        record = self.record
+        return bool(record.pending or record.ack_pending) and not (record.own or record.ordered)
+
 
 @dataclass(slots=True, eq=False)
 class StreamEntry:
@@ -57,11 +63,7 @@ class StreamEntry:
         """Traffic, backlog or something unacknowledged: worth a look every time."""
         if self.moved and not self.record.name.startswith(("KV_", "OBJ_")):
             return True
-        return any(
-            entry.record.pending or entry.record.ack_pending
-            for entry in self.consumers.values()
-            if not (entry.record.own or entry.record.ordered)
-        )
+        return any(entry.active for entry in self.consumers.values())
 
 
 class Tables:
