@@ -9,7 +9,7 @@ import logging
 import math
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
@@ -28,6 +28,7 @@ from app.sources.errors import LinkDown, Misconfigured, SourceError
 from app.sources.failures import CONNECT_TIMEOUT, Failure, NameMismatch, explain, is_name_mismatch
 from app.sources.requests import Reply, Requests
 from app.sources.servers import Server, certificate_names, parse_servers
+from app.sources.tasks import ended, happened
 
 RETRY = 2.0
 """Seconds between two rounds through the servers while the network fails."""
@@ -95,9 +96,7 @@ class NatsLink:
         """Closes the connection and ends the supervisor. Pending requests fail with LinkDown."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     def retry(self) -> None:
         """Tries again now rather than at the end of the pause."""
@@ -165,8 +164,7 @@ class NatsLink:
             self._change(state=LinkState.DOWN, cause=failure.cause, error=failure.text, rtt=None)
             pause = min(RETRY_AUTH, RETRY * 2 ** min(failed - 1, 10)) if failed else RETRY
             self._hurry.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), pause)
+            await happened(self._hurry, pause)
 
     async def _round(self) -> Failure | None:
         """Tries every server once. None: one was connected, and the connection has ended since."""
@@ -319,8 +317,7 @@ class NatsLink:
             rtt = math.ceil(median(times) * 1000) / 1000
             if self.connection.rtt is None or abs(rtt - self.connection.rtt) > max(0.001, self.connection.rtt / 4):
                 self._change(rtt=rtt)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(live.lost.wait(), PING_EVERY)
+            if await happened(live.lost, PING_EVERY):
                 return self._ended(live)
 
     def _ended(self, live: _Live) -> Failure:
@@ -351,16 +348,14 @@ async def _first(work: asyncio.Future[Any], lost: asyncio.Event) -> bool:
     finally:
         for task in (work, waiter):
             if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+                await ended(task)
 
 
 async def _let_go(client: RawClient) -> None:
     """Closes a client, however dead its peer."""
-    closing: Coroutine[Any, Any, None] = client.close()
     try:
-        await asyncio.wait_for(closing, 1.0)
+        async with asyncio.timeout(1.0):
+            await client.close()
     except (TimeoutError, nats_errors.Error, OSError, AssertionError):
         pass
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from app.sources.lookups import Lookups
 from app.sources.pace import Pace
 from app.sources.rotation import Turn, plan
 from app.sources.tables import StreamEntry, Tables, decode_page
+from app.sources.tasks import ended
 from app.sources.wire import AccountInfo, Page, UserInfoReply
 
 IN_FLIGHT = 8
@@ -140,9 +140,7 @@ class JetStreamSource:
     async def _stop_sweep(self) -> None:
         later, self._later = self._later, None
         if later is not None:
-            later.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await later
+            await ended(later)
 
     def _is_clustered(self) -> bool:
         if self._link.server is not None and self._link.server.cluster:

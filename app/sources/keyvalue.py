@@ -19,6 +19,7 @@ from app.sources.connection import NatsLink
 from app.sources.errors import ApiError, LinkDown, NotPermitted, SourceError
 from app.sources.jsapi import JetStreamApi
 from app.sources.kvpoll import POLL_EVERY, poll
+from app.sources.tasks import ended, happened
 from app.sources.wire import ConsumerMade, Head
 
 HEARTBEAT = 2.0
@@ -156,16 +157,13 @@ class Bucket:
     async def settle(self, timeout: float) -> None:
         """Waits until a listing that runs is complete, or has failed."""
         if not self.loaded:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), timeout)
+            await happened(self._settled, timeout)
 
     async def close(self) -> None:
         """Ends the consumer, as far as the server allows."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
         await self._end_feed()
 
     # --- keeping it alive
@@ -183,8 +181,7 @@ class Bucket:
             except Exception:
                 _log.exception("the bucket could not be read")
                 self._failed(SourceError("internal error, see the log"))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+            await happened(self._wake, pause)
             self._wake.clear()
 
     async def _tend(self) -> float:

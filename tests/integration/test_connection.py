@@ -17,7 +17,7 @@ from app.model.broker import Cause, LinkState
 from app.settings import NatsSettings, Secret
 from app.sources.connection import NatsLink
 from app.sources.errors import LinkDown, NoResponders, RequestTimeout
-from tests.integration.watching import client, down, until, watching
+from tests.integration.watching import client, down, heard, until, watching
 from tests.nats_jwt import Trust
 from tests.nats_server import NatsServer
 
@@ -111,7 +111,7 @@ async def test_killed_and_restarted(server: NatsServer) -> None:
         pending = asyncio.ensure_future(link.request("nobody.answers.this.one", timeout=30))
         async with client(server.url) as other:
             await other.subscribe("nobody.answers.this.one")
-            await other.flush()
+            await heard(other)
             pending.cancel()
             pending = asyncio.ensure_future(link.request("nobody.answers.this.one", timeout=30))
             await asyncio.sleep(0.1)
@@ -145,7 +145,7 @@ async def test_requests_that_nobody_answers(server: NatsServer) -> None:
     async with linked(url=server.url) as link, client(server.url) as other:
         await until(lambda: link.up, "connected")
         await other.subscribe("mute")
-        await other.flush()
+        await heard(other)
         with pytest.raises(NoResponders):
             await link.request("nobody")
         with pytest.raises(RequestTimeout):

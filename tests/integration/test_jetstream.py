@@ -14,7 +14,7 @@ from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageT
 
 from app.model.broker import Answer, Consumer, StreamKind
 from app.model.snapshot import SourceStatus
-from tests.integration.watching import Watch, client, down, until, utc, watching
+from tests.integration.watching import Watch, client, down, heard, until, utc, watching
 from tests.nats_server import NatsServer
 
 
@@ -267,7 +267,7 @@ async def test_a_silent_api_names_the_domain(server: NatsServer) -> None:
             """Hears, and says nothing."""
 
         await nc.subscribe("$JS.hub.API.>", cb=silence)
-        await nc.flush()
+        await heard(nc)
         assert watch.link.server is not None
         object.__setattr__(watch.link.server, "domain", "leaf")
         facts = await watch.broker.collect(utc())
@@ -324,7 +324,7 @@ async def test_rows_without_an_answer_stay_and_say_so(server: NatsServer) -> Non
             await message.respond(json.dumps(lists.get(name, no_message)).encode())
 
         await nc.subscribe("play.API.>", cb=play)
-        await nc.flush()
+        await heard(nc)
         facts = await watch.look()
         answers = {name: stream.answer for name, stream in facts.streams.items()}
         assert answers == {"ORDERS": Answer.MISSING, "NEW": Answer.MISSING, "OLD": Answer.OFFLINE}

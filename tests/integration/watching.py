@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import nats
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
 
 from app.model.broker import Connection, LinkState
 from app.settings import NatsSettings
@@ -36,6 +37,12 @@ async def down(link: NatsLink, within: float = 15.0) -> Connection:
     """Waits for the first failure of a link and returns what it says."""
     await until(lambda: link.connection.state is LinkState.DOWN, "the link is down", within)
     return link.connection
+
+
+async def heard(connected: Client) -> None:
+    """Waits until the server has seen all subscriptions: nats-py's flush may overtake them."""
+    with contextlib.suppress(NoRespondersError):
+        await connected.request("nobody.listens.here")
 
 
 class Watch:
@@ -70,7 +77,7 @@ class Watch:
         return facts
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def watching(
     url: str = "", *, wait: bool = True, fleet: dict[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[Watch]:
@@ -87,7 +94,7 @@ async def watching(
         await watch.link.stop()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def client(url: str, **options: Any) -> AsyncIterator[Client]:
     """An ordinary client, to make things with."""
 
