@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.run import USAGE, Failure
@@ -40,7 +41,8 @@ def open_deck(settings: Settings, *, demo: bool = False) -> int:
         if demo:
             feed.end_worker()
     if deck.crash is not None:
-        raise Failure(_crashed(deck.crash, settings))
+        # A demo's own folder is about to go.
+        raise Failure(_crashed(deck.crash, places.state_dir("demo", os.environ) if demo else settings.state_dir))
     return deck.return_code or 0
 
 
@@ -121,12 +123,12 @@ def plain_terminal(env: Mapping[str, str]) -> bool:
     return "utf-8" not in locale.lower() and "utf8" not in locale.lower()
 
 
-def _crashed(error: BaseException, settings: Settings) -> str:
+def _crashed(error: BaseException, folder: Path) -> str:
     """Writes what happened, without the values of variables and without secrets; gives the sentence that says where."""
     report = scrub("".join(traceback.format_exception(error)))
-    file = settings.state_dir / CRASH_LOG
+    file = folder / CRASH_LOG
     try:
-        places.private_dir(settings.state_dir)
+        places.private_dir(folder)
         with open(places.private_file(file, os.O_TRUNC), "w", encoding="utf-8", errors="replace") as log:
             log.write(report)
     except (OSError, ValueError):
