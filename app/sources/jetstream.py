@@ -13,7 +13,7 @@ from math import ceil
 import msgspec
 
 from app.model.broker import Account, Consumer, LinkState, Stream
-from app.model.snapshot import SourceState, SourceStatus
+from app.model.snapshot import SourceState
 from app.model.text import clean
 from app.sources import jsapi, shapes
 from app.sources.connection import NatsLink
@@ -21,7 +21,8 @@ from app.sources.errors import ApiError, LinkDown, NoResponders, NotPermitted, R
 from app.sources.jsapi import JetStreamApi
 from app.sources.lookups import Lookups
 from app.sources.pace import Pace
-from app.sources.rotation import Turn, plan
+from app.sources.rotation import Turn, plan, sweep_length
+from app.sources.states import States
 from app.sources.tables import StreamEntry, Tables, decode_page
 from app.sources.tasks import ended
 from app.sources.wire import AccountInfo, Page, UserInfoReply
@@ -75,14 +76,14 @@ class JetStreamSource:
         self._account_at = 0.0
         self._account_name = ""
         self._named = 0  # generation in which the name was asked for
-        self._states = {name: SourceState(name) for name in ("account", "streams", "consumers")}
+        self._states = States("account", "streams", "consumers")
         self._denied_until: dict[str, float] = {}
         self._generation = 0
         self._turn = 0
         self._later: asyncio.Task[None] | None = None
         self._sweep = 1
         self._known = False  # streams were listed at least once in this process
-        self.facts = BrokerFacts(states=tuple(self._states.values()))
+        self.facts = BrokerFacts(states=self._states.all())
 
     async def collect(self, now: datetime, looking_at: frozenset[str] = frozenset()) -> BrokerFacts:
         """One collection. `now` is our clock; `looking_at` are the refs on a screen, which come first."""
@@ -97,7 +98,7 @@ class JetStreamSource:
             self._no_link()
         except Exception:
             _log.exception("the broker's facts could not be collected")
-            self._failed(("account", "streams", "consumers"), "internal error, see the log")
+            self._states.failed(("account", "streams", "consumers"), "internal error, see the log")
         self._pace.took(time.monotonic() - began)
         self._pace.spent(self._link.api_calls)
         self.facts = self._assemble()
@@ -112,11 +113,7 @@ class JetStreamSource:
                 entry.denied_until = 0.0
         self._turn += 1
         self._pace.clustered(self._is_clustered())
-        account = asyncio.ensure_future(self._collect_account(now))
-        try:
-            listed = await self._collect_streams(now)
-        finally:
-            enabled = await account
+        enabled, listed = await asyncio.gather(self._collect_account(now), self._collect_streams(now))
         if enabled and listed:
             await self._collect_consumers(now, looking_at)
             await self._lookups.fill(self._tables.streams, looking_at, self._flight)
@@ -162,23 +159,23 @@ class JetStreamSource:
             if error.number in jsapi.NOT_ENABLED:
                 self._not_enabled(error.number)
                 return False
-            self._failed(("account",), str(error))
+            self._states.failed(("account",), str(error))
             return True
         except NoResponders:
             return not self._nobody()
         except NotPermitted as error:
-            self._denied("account", (error.needs,))
+            self._denied("account", error.needs)
             return True
         except RequestTimeout:
-            self._failed(("account",), self._silence())
+            self._states.failed(("account",), self._silence())
             return True
         except LinkDown:
             raise
         except SourceError as error:
-            self._failed(("account",), str(error))
+            self._states.failed(("account",), str(error))
             return True
         self._keep_account(shapes.account(info, self._account_name))
-        self._good("account", now)
+        self._states.good("account", now)
         return True
 
     def _keep_account(self, account: Account) -> None:
@@ -210,7 +207,7 @@ class JetStreamSource:
     def _nobody(self) -> bool:
         """Nobody answers the API. True where that means that there is no JetStream here."""
         if self._known:
-            self._failed(("account", "streams", "consumers"), self._silence())
+            self._states.failed(("account", "streams", "consumers"), self._silence())
             return False
         server = self._link.server
         where = server.name if server and server.name else "the server"
@@ -234,32 +231,32 @@ class JetStreamSource:
         try:
             pages = await self._pages("STREAM.LIST", clock=True)
         except NotPermitted as error:
-            self._denied("streams", (error.needs,))
+            self._denied("streams", error.needs)
             return False
         except LinkDown:
             raise
         except RequestTimeout:
-            self._failed(("streams", "consumers"), self._silence())
+            self._states.failed(("streams", "consumers"), self._silence())
             return False
         except ApiError as error:
             if error.number in jsapi.NOT_ENABLED:
                 self._not_enabled(error.number)
             else:
-                self._failed(("streams", "consumers"), str(error))
+                self._states.failed(("streams", "consumers"), str(error))
             return False
         except NoResponders:
             self._nobody()
             return False
         except SourceError as error:
-            self._failed(("streams", "consumers"), str(error))
+            self._states.failed(("streams", "consumers"), str(error))
             return False
         self._tables.take_streams(pages)
         self._known = True
         silent = sum(len(page.missing or ()) + len(page.offline or ()) for page in pages)
         if silent:
-            self._partial("streams", now, f"{silent} of {len(self._tables.streams)} did not answer")
+            self._states.partial("streams", now, f"{silent} of {len(self._tables.streams)} did not answer")
         else:
-            self._good("streams", now)
+            self._states.good("streams", now)
         return True
 
     async def _pages(self, name: str, *, clock: bool = False) -> Sequence[Page]:
@@ -304,7 +301,7 @@ class JetStreamSource:
         ]
         chosen = plan(turns, self._pace.budget(self._link.api_calls))
         if not unasked:
-            self._sweep = chosen.sweep
+            self._sweep = sweep_length(turns, self._pace.per_collection)
         troubles: list[str] = []
 
         async def ask(entry: StreamEntry) -> None:
@@ -315,7 +312,7 @@ class JetStreamSource:
 
         try:
             async with asyncio.timeout(_CONSUMER_PHASE):
-                await asyncio.gather(*(ask(streams[name]) for name in chosen.names))
+                await asyncio.gather(*(ask(streams[name]) for name in chosen))
         except TimeoutError:
             troubles.append("lists take too long")
         return troubles
@@ -344,68 +341,52 @@ class JetStreamSource:
         refused = [entry for entry in holders if entry.denied_until > time.monotonic()]
         unseen = sum(1 for entry in asked if entry.asked < 0 and entry.denied_until <= 0)
         if refused and len(refused) == len(holders):
-            self._denied("consumers", (self._api.spelling("CONSUMER.LIST.>"),), wait=False)
+            self._states.denied("consumers", self._api.spelling("CONSUMER.LIST.>"))
         elif refused:
             names = [self._api.spelling(f"CONSUMER.LIST.{entry.name}") for entry in refused[:_DENIED_SHOWN]]
-            self._partial("consumers", now, f"{len(refused)} streams not permitted", tuple(names))
+            self._states.partial("consumers", now, f"{len(refused)} streams not permitted", tuple(names))
         elif troubles and all(entry.asked != self._turn for entry in asked):
-            self._failed(("consumers",), troubles[0])
+            self._states.failed(("consumers",), troubles[0])
         elif troubles:
-            self._partial("consumers", now, troubles[0])
+            self._states.partial("consumers", now, troubles[0])
         elif unseen:
-            self._partial("consumers", now, f"first look: {unseen} of {len(holders)} streams still to come")
+            self._states.partial("consumers", now, f"first look: {unseen} of {len(holders)} streams still to come")
         else:
-            self._good("consumers", now)
+            self._states.good("consumers", now)
 
     # --- states
 
     def _may(self, name: str) -> bool:
         return self._denied_until.get(name, 0.0) <= time.monotonic()
 
-    def _set(self, name: str, **changes: object) -> None:
-        self._states[name] = replace(self._states[name], **changes)  # type: ignore[arg-type]
-
-    def _good(self, name: str, now: datetime) -> None:
-        self._set(name, status=SourceStatus.OK, good_at=now, error="", denied=())
-
-    def _partial(self, name: str, now: datetime, error: str, denied: tuple[str, ...] = ()) -> None:
-        self._set(name, status=SourceStatus.PARTIAL, good_at=now, error=clean(error, 300), denied=denied)
-
-    def _failed(self, names: Sequence[str], error: str) -> None:
-        for name in names:
-            self._set(name, status=SourceStatus.FAILED, error=clean(error, 300), denied=())
-
-    def _denied(self, name: str, denied: tuple[str, ...], *, wait: bool = True) -> None:
-        if wait:
-            self._denied_until[name] = time.monotonic() + _AGAIN
-        self._set(name, status=SourceStatus.DENIED, error=f"not permitted: {', '.join(denied)}", denied=denied)
+    def _denied(self, name: str, need: str) -> None:
+        self._denied_until[name] = time.monotonic() + _AGAIN
+        self._states.denied(name, need)
 
     def _absent(self, sentence: str) -> None:
         """There is no JetStream: nothing that was known of it is there."""
         self._tables.clear()
         self._account = None
-        error, good_at = clean(sentence, 300), self._link.now()
-        for name in self._states:
-            self._set(name, status=SourceStatus.ABSENT, error=error, good_at=good_at, denied=())
+        self._states.absent(self._states.names, sentence, self._link.now())
 
     def _no_link(self) -> None:
         connection = self._link.connection
         if connection.state is LinkState.CONNECTING:
             return
-        self._failed(tuple(self._states), connection.error or "not connected")
+        self._states.failed(self._states.names, connection.error or "not connected")
 
     def _assemble(self) -> BrokerFacts:
         interval = self._pace.interval
-        self._set("account", interval=interval)
-        self._set("streams", interval=interval)
-        self._set("consumers", interval=interval * self._sweep)
+        self._states.set("account", interval=interval)
+        self._states.set("streams", interval=interval)
+        self._states.set("consumers", interval=interval * self._sweep)
         if self._lookups.denied and not self._states["consumers"].denied:
-            self._set("consumers", denied=self._lookups.denied)
+            self._states.set("consumers", denied=self._lookups.denied)
         return BrokerFacts(
             self._account,
             self._tables.stream_records(),
             self._tables.consumer_records(),
-            tuple(self._states.values()),
+            self._states.all(),
             interval,
         )
 

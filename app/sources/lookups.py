@@ -14,6 +14,7 @@ from datetime import datetime
 
 import msgspec
 
+from app.model.broker import Answer
 from app.sources.client import fields
 from app.sources.errors import ApiError, LinkDown, NotPermitted, RequestTimeout, SourceError
 from app.sources.jsapi import JetStreamApi
@@ -111,7 +112,8 @@ class Lookups:
     def _questions(self, streams: Mapping[str, StreamEntry], looking_at: frozenset[str]) -> Iterable[_Question]:
         for stream in streams.values():
             for consumer in stream.consumers.values():
-                if not consumer.active:
+                answers = stream.record.answer is consumer.record.answer is Answer.OK
+                if not (answers and consumer.active):
                     continue
                 record = consumer.record
                 seen = f"consumer:{record.key}" in looking_at or f"stream:{record.stream}" in looking_at

@@ -51,6 +51,11 @@ class Pace:
         """Requests a second."""
         return self._given_requests or (REQUESTS_CLUSTER if self._cluster else REQUESTS_SINGLE)
 
+    @property
+    def per_collection(self) -> int:
+        """Requests that one interval has room for."""
+        return int(self.max_requests * max(1.0, self.interval - 1.0))
+
     def spent(self, calls: int) -> None:
         """Notes how many requests were made in all until now."""
         self._marks.append((self._clock(), calls))

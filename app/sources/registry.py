@@ -19,8 +19,10 @@ from app.sources.errors import ApiError, NotPermitted
 from app.sources.jetstream import BrokerFacts
 from app.sources.jsapi import JetStreamApi
 from app.sources.keyvalue import Bucket, Entry
+from app.sources.kvpoll import POLL_EVERY
 from app.sources.namespace import AUTO, Fleet, discover
 from app.sources.presence import GRACE, LIVE, STALE_AFTER, Standing, forgotten, judge
+from app.sources.states import States
 
 SETTLE = 2.0
 """Seconds that a collection waits for a listing that has just begun."""
@@ -95,12 +97,12 @@ class FleetSource:
         self._timelines: dict[str, dict[str, TimelineEvent]] = defaultdict(dict)  # by host, by key
         self._state_number = 0  # grows with every change in the state bucket
         self._unreadable: dict[str, set[str]] = {name: set() for name in self._names}
-        self._states = {name: SourceState(name) for name in self._names}
+        self._states = States(*self._names)
         self._moved = True  # something differs from the tables
         self._tables: tuple[dict[str, Agent], dict[str, Vitals], dict[str, HostFacts]] = ({}, {}, {})
         self._generation = 0
         self._grace_until: datetime | None = None
-        self.collected = FleetFacts(states=tuple(self._states.values()))
+        self.collected = FleetFacts(states=self._states.all())
 
     async def collect(self, now: datetime, broker: BrokerFacts) -> FleetFacts:
         """One collection, after the broker's. `now` is our clock."""
@@ -108,8 +110,7 @@ class FleetSource:
             await self._collect(now, broker)
         except Exception:
             _log.exception("the fleet's facts could not be collected")
-            for name in self._states:
-                self._set(name, SourceStatus.FAILED, error="internal error, see the log")
+            self._states.failed(self._states.names, "internal error, see the log")
         self.collected = self._assemble()
         return self.collected
 
@@ -124,7 +125,7 @@ class FleetSource:
 
     async def _collect(self, now: datetime, broker: BrokerFacts) -> None:
         if not self._link.up:
-            for name in self._buckets or self._states:
+            for name in self._buckets or self._states.names:
                 self._down(name)
             return
         listed = {state.name: state for state in broker.states}["streams"]
@@ -163,7 +164,7 @@ class FleetSource:
             stream = broker.streams.get(f"KV_{bucket}")
             if fleet.namespace is None or (known and stream is None):
                 await self._close(name)
-                self._set(name, SourceStatus.ABSENT, error=self._missing(bucket), good_at=self._link.now())
+                self._states.absent((name,), self._missing(bucket), self._link.now())
                 continue
             if stream is not None and stream.answer is Answer.OK:
                 if self._made.get(name, stream.created) != stream.created:
@@ -360,7 +361,7 @@ class FleetSource:
             agents,
             vitals,
             facts,
-            states=tuple(self._states.values()),
+            states=self._states.all(),
             namespace=clean(self._fleet.namespace or "", 100),
             namespaces=tuple(clean(name, 100) for name in self._fleet.namespaces),
             found=self._fleet.found,
@@ -369,26 +370,23 @@ class FleetSource:
 
     # --- states
 
-    def _set(self, name: str, status: SourceStatus, **changes: object) -> None:
-        fields: dict[str, object] = {"status": status, "error": "", "denied": (), **changes}
-        self._states[name] = replace(self._states[name], **fields)  # type: ignore[arg-type]
-
     def _down(self, name: str) -> None:
-        if self._states[name].status is not SourceStatus.WAITING and self._states[name].good_at is not None:
-            self._set(name, SourceStatus.FAILED, error=self._link.connection.error or "not connected")
+        if self._states[name].good_at is not None:
+            self._states.failed((name,), self._link.connection.error or "not connected")
 
     def _judge_source(self, name: str, bucket: Bucket, now: datetime) -> None:
-        interval = 10.0 if bucket.polling else 1.0
         error = bucket.error
         if bucket.loaded:
-            bad = len(self._unreadable[name])
-            status = SourceStatus.PARTIAL if bad else SourceStatus.OK
-            text = f"{bad} values cannot be read" if bad else ""
             good_at = bucket.good_at if bucket.polling else now
-            self._set(name, status, error=text, good_at=good_at, interval=interval)
+            bad = len(self._unreadable[name])
+            if bad:
+                self._states.partial(name, good_at, f"{bad} values cannot be read")
+            else:
+                self._states.good(name, good_at or now)
+            self._states.set(name, interval=POLL_EVERY if bucket.polling else 1.0)
         elif isinstance(error, NotPermitted):
-            self._set(name, SourceStatus.DENIED, error=str(error), denied=(error.needs,))
+            self._states.denied(name, error.needs)
         elif isinstance(error, ApiError) and error.number == jsapi.NO_STREAM:
-            self._set(name, SourceStatus.ABSENT, error=f"no bucket {clean(bucket.bucket, 100)}", good_at=now)
+            self._states.absent((name,), f"no bucket {bucket.bucket}", now)
         else:
-            self._set(name, SourceStatus.FAILED, error=str(error) if error else "the listing is not complete")
+            self._states.failed((name,), str(error) if error else "the listing is not complete")

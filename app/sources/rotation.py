@@ -23,18 +23,11 @@ class Turn:
     on_screen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The streams to ask, in order, and how many collections a full sweep takes at this pace."""
+def plan(turns: Iterable[Turn], budget: int) -> tuple[str, ...]:
+    """Chooses whom to ask, in order of urgency: on screen, then busy, then the rest in rotation.
 
-    names: tuple[str, ...]
-    sweep: int
-
-
-def plan(turns: Iterable[Turn], budget: int) -> Plan:
-    """Chooses by urgency: on screen, then busy, then the rest in rotation, which always gets its share.
-
-    `budget` is in requests. The first stream is taken whatever it costs, so that a large one is never starved.
+    The rest always gets its share. `budget` is in requests; the first stream is taken whatever it costs, so that a
+    large one is never starved.
     """
     ordered = sorted(turns, key=lambda turn: turn.asked)
     seen = [turn for turn in ordered if turn.on_screen]
@@ -45,7 +38,20 @@ def plan(turns: Iterable[Turn], budget: int) -> Plan:
     share = min(_share(rest), max(1, left // 2) if busy else left) if rest else 0
     _take(chosen, busy, left - share)
     _take(chosen, rest, share)
-    return Plan(tuple(turn.name for turn in chosen), _sweep(seen, busy, rest, budget, share))
+    return tuple(turn.name for turn in chosen)
+
+
+def sweep_length(turns: Iterable[Turn], budget: int) -> int:
+    """Collections that a sweep through all of them takes, with this many requests for each collection."""
+    urgent = rest = 0
+    for turn in turns:
+        if turn.busy or turn.on_screen:
+            urgent += turn.pages
+        else:
+            rest += turn.pages
+    share = min(max(ceil(rest / SWEEP), ALWAYS), max(1, budget // 2) if urgent else max(1, budget)) if rest else 0
+    slowest = ceil(urgent / max(1, budget - share)) if urgent else 1
+    return max(1, slowest, ceil(rest / share) if rest else 1)
 
 
 def _share(rest: list[Turn]) -> int:
@@ -62,11 +68,3 @@ def _take(chosen: list[Turn], turns: list[Turn], budget: int) -> int:
         chosen.append(turn)
         budget -= turn.pages
     return max(budget, 0)
-
-
-def _sweep(seen: list[Turn], busy: list[Turn], rest: list[Turn], budget: int, share: int) -> int:
-    urgent = sum(turn.pages for turn in (*seen, *busy))
-    slowest = ceil(urgent / max(1, budget - share)) if urgent else 1
-    if rest:
-        slowest = max(slowest, ceil(sum(turn.pages for turn in rest) / max(1, share)))
-    return max(1, slowest)

@@ -29,7 +29,7 @@ class Page(msgspec.Struct):
     streams: list[StreamRow] | None = None
     consumers: list[ConsumerRow] | None = None
     missing: list[str] | None = None
-    offline: dict[str, str] | None = None
+    offline: dict[str, str] | list[str] | None = None
 
 
 class State(msgspec.Struct):
