@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from nats.nuid import NUID
 
@@ -18,6 +18,7 @@ from app.sources.client import fields, status
 from app.sources.connection import NatsLink
 from app.sources.errors import ApiError, LinkDown, NotPermitted, SourceError
 from app.sources.jsapi import JetStreamApi
+from app.sources.kvmessage import NANO, Entry, marker, position
 from app.sources.kvpoll import POLL_EVERY, poll
 from app.sources.tasks import ended, happened
 from app.sources.wire import ConsumerMade, Head
@@ -29,22 +30,8 @@ SILENT = 5.0
 THRESHOLD = 5.0
 """Seconds after which the server removes a consumer that nobody listens to."""
 _RETRY = 1.0
-_NANO = 1_000_000_000
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The last message of a key. `at` is the broker's time of it; a marker's value is empty.
-
-    `marker` says what became of the key: `DEL` and `PURGE` by a client, `MaxAge` and the like by the server.
-    """
-
-    value: bytes
-    revision: int
-    at: datetime
-    marker: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -234,8 +221,8 @@ class Bucket:
             "ack_policy": "none",
             "replay_policy": "instant",
             "filter_subject": self._subject,
-            "idle_heartbeat": int(HEARTBEAT * _NANO),
-            "inactive_threshold": int(THRESHOLD * _NANO),
+            "idle_heartbeat": int(HEARTBEAT * NANO),
+            "inactive_threshold": int(THRESHOLD * NANO),
             "mem_storage": True,
             "num_replicas": 1,
             "max_deliver": 1,
@@ -266,7 +253,7 @@ class Bucket:
         self.polling = True
         found = await poll(self._api, self.stream, self._prefix, self._subject)
         for key, (value, revision, at, headers) in found.items():
-            self._put(key, Entry(value, revision, at, _marker(headers)))
+            self._put(key, Entry(value, revision, at, marker(headers)))
         for key in self.entries.keys() - found.keys():
             self._drop(key)
         self._done()
@@ -279,16 +266,16 @@ class Bucket:
         if headers is not None and not reply.startswith(b"$JS.ACK.") and status(headers) is not None:
             self._sign_of_life(feed, headers)
             return
-        position = _position(reply)
-        if position is None or feed.broken:
+        place = position(reply)
+        if place is None or feed.broken:
             return
-        sequence, delivered, at, pending = position
+        sequence, delivered, at, pending = place
         if delivered != feed.delivered + 1:
             self._break("a gap in the bucket's changes")
             return
         feed.delivered = delivered
         key = subject[len(self._prefix) :].decode("utf-8", "replace")
-        self._put(key, Entry(payload, sequence, at, _marker(headers)))
+        self._put(key, Entry(payload, sequence, at, marker(headers)))
         self._last = max(self._last, sequence)
         if feed.seen is not None:
             feed.seen.add(key)
@@ -349,29 +336,3 @@ class Bucket:
         self.entries.clear()
         self._last = self._stream_last = 0
         self._break("the bucket was re-created")
-
-
-def _marker(headers: bytes | None) -> str:
-    if not headers:
-        return ""
-    found = fields(headers)
-    operation = found.get("KV-Operation", "")
-    return found.get("Nats-Marker-Reason", "") or (operation if operation in ("DEL", "PURGE") else "")
-
-
-def _position(reply: bytes) -> tuple[int, int, datetime, int] | None:
-    """Stream sequence, consumer sequence, time and pending of a delivery, from its reply subject.
-
-    `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>`, or with domain and account
-    hash before the stream and a random token at the end (ADR-15).
-    """
-    parts = reply.split(b".")
-    first = 5 if len(parts) == 9 else 7
-    if len(parts) < first + 4 or parts[0] != b"$JS":
-        return None
-    try:
-        sequence, delivered, nanoseconds, pending = (int(part) for part in parts[first : first + 4])
-        at = datetime.fromtimestamp(nanoseconds / _NANO, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return sequence, delivered, at, pending

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.model.broker import Answer
-from app.model.fleet import Agent, HostFacts, TimelineEvent, Vitals, sanitise_key
+from app.model.fleet import Agent, HostFacts, Vitals, sanitise_key
 from app.model.snapshot import SourceState, SourceStatus
 from app.model.text import clean
 from app.sources import agentwire, jsapi
-from app.sources.agentwire import Registration, Unreadable
+from app.sources.agentwire import Unreadable
 from app.sources.connection import NatsLink
 from app.sources.errors import ApiError, NotPermitted
+from app.sources.hoststate import HostStates
 from app.sources.jetstream import BrokerFacts
 from app.sources.jsapi import JetStreamApi
-from app.sources.keyvalue import Bucket, Entry
+from app.sources.keyvalue import Bucket
+from app.sources.kvmessage import Entry
 from app.sources.kvpoll import POLL_EVERY
+from app.sources.members import Member, Members
 from app.sources.namespace import AUTO, Fleet, discover
-from app.sources.presence import GRACE, LIVE, STALE_AFTER, Standing, forgotten, judge
+from app.sources.presence import GRACE
 from app.sources.states import States
 
 SETTLE = 2.0
 """Seconds that a collection waits for a listing that has just begun."""
-_AGENTS = "agents."
 _FACTS = "facts."
-_DRAIN = "drain."
-_TIMELINE = "timeline."
-_EVENTS_KEPT = 50
 
 _log = logging.getLogger(__name__)
 
@@ -51,22 +49,6 @@ class FleetFacts:
     namespaces: tuple[str, ...] = ()
     found: bool = False
     present: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Member:
-    """One agent: its last registration, and what was made of it."""
-
-    key: str
-    wire: Registration
-    base: Agent  # as registered: no presence, drain or timeline in it
-    vitals: Vitals
-    beat: datetime
-    there: bool = True  # the bucket holds its key
-    farewell: datetime | None = None
-    standing: Standing = LIVE
-    shown: Agent | None = None
-    shown_of: tuple[Agent, Standing, int] | None = None  # what it was made of; the number is the state bucket's
 
 
 class FleetSource:
@@ -92,13 +74,12 @@ class FleetSource:
         self._fleet = Fleet(None)
         self._buckets: dict[str, Bucket] = {}
         self._made: dict[str, datetime | None] = {}
-        self._members: dict[str, _Member] = {}
+        self._members = Members()
+        self._hosts = HostStates()
         self._facts: dict[str, HostFacts] = {}
-        self._timelines: dict[str, dict[str, TimelineEvent]] = defaultdict(dict)  # by host, by key
-        self._state_number = 0  # grows with every change in the state bucket
-        self._unreadable: dict[str, set[str]] = {name: set() for name in self._names}
+        self._unreadable_facts: set[str] = set()
         self._states = States(*self._names)
-        self._moved = True  # something differs from the tables
+        self._facts_moved = False
         self._tables: tuple[dict[str, Agent], dict[str, Vitals], dict[str, HostFacts]] = ({}, {}, {})
         self._generation = 0
         self._grace_until: datetime | None = None
@@ -139,7 +120,7 @@ class FleetSource:
         self._take_registry(now, broker_now)
         self._take_facts(now)
         self._take_state(now)
-        self._show()
+        self._members.show(self._hosts)
 
     def _reconnected(self, broker_now: datetime) -> None:
         if self._generation != self._link.generation:
@@ -190,15 +171,14 @@ class FleetSource:
 
     def _forget(self, name: str) -> None:
         """The bucket is gone or another one: nothing of it is there."""
-        self._moved = True
-        self._unreadable[name].clear()
         if name == "registry":
             self._members.clear()
-        elif name == "facts":
-            self._facts.clear()
+        elif name == "state":
+            self._hosts.clear()
         else:
-            self._timelines.clear()
-            self._state_number += 1
+            self._facts.clear()
+            self._unreadable_facts.clear()
+            self._facts_moved = True
 
     # --- the registry
 
@@ -206,56 +186,11 @@ class FleetSource:
         bucket = self._buckets.get("registry")
         if bucket is None:
             return
-        for key in bucket.changes():
-            if key.startswith(_AGENTS):
-                self._take_agent(key, bucket.entries.get(key))
-        self._judge_source("registry", bucket, now)
+        self._members.take(bucket.changes(), bucket.entries)
+        self._judge_source("registry", bucket, now, len(self._members.unreadable))
         if bucket.loaded:  # else heartbeats cannot be seen: nobody is judged by their absence
-            self._judge_members(broker_now)
-
-    def _judge_members(self, broker_now: datetime) -> None:
-        grace = self._grace_until is not None and broker_now < self._grace_until
-        fresh = broker_now - timedelta(seconds=STALE_AFTER)
-        for key, member in list(self._members.items()):
-            if member.standing is LIVE and member.there and member.beat >= fresh:
-                continue
-            standing = judge(member.standing, member.beat, member.farewell, member.there, broker_now, grace)
-            member.standing = standing if standing != member.standing else member.standing
-            if forgotten(standing, broker_now):
-                del self._members[key]
-                self._moved = True
-
-    def _take_agent(self, full: str, entry: Entry | None) -> None:
-        self._moved = True
-        key = full.removeprefix(_AGENTS)
-        member = self._members.get(key)
-        if entry is None or entry.marker:
-            self._unreadable["registry"].discard(full)
-            if member is not None:
-                member.there = False
-                if entry is not None and entry.marker in ("DEL", "PURGE"):
-                    member.farewell = entry.at
-            return
-        if member is not None:  # readable or not, it does beat
-            member.there, member.beat, member.farewell = True, entry.at, None
-        try:
-            self._register(key, member, agentwire.registration(entry.value), entry.at)
-            self._unreadable["registry"].discard(full)
-        except Unreadable:
-            self._unreadable["registry"].add(full)
-            if member is not None:
-                member.vitals = replace(member.vitals, beat=entry.at)
-
-    def _register(self, key: str, member: _Member | None, wire: Registration, at: datetime) -> None:
-        vitals = agentwire.vitals(key, wire, at)
-        if member is None:
-            self._members[key] = _Member(key, wire, agentwire.agent(key, wire), vitals, at)
-            return
-        if member.wire.still() != wire.still():
-            base = agentwire.agent(key, wire)
-            member.base = base if base != member.base else member.base
-        member.wire = wire
-        member.vitals = vitals if vitals != member.vitals else member.vitals
+            grace = self._grace_until is not None and broker_now < self._grace_until
+            self._members.judge(broker_now, grace)
 
     # --- facts and state
 
@@ -264,97 +199,39 @@ class FleetSource:
         if bucket is None:
             return
         for full in bucket.changes():
-            if not full.startswith(_FACTS):
-                continue
-            key, entry = full.removeprefix(_FACTS), bucket.entries.get(full)
-            self._moved = True
-            self._unreadable["facts"].discard(full)
-            if entry is None or entry.marker:
-                self._facts.pop(key, None)
-                continue
-            try:
-                # The key that OSAPI writes is sanitised, and so is an Agent's.
-                self._facts[key] = agentwire.host_facts(sanitise_key(key), entry.value, entry.at)
-            except Unreadable:
-                self._unreadable["facts"].add(full)
-        self._judge_source("facts", bucket, now)
+            if full.startswith(_FACTS):
+                self._take_host_facts(full, bucket.entries.get(full))
+        self._judge_source("facts", bucket, now, len(self._unreadable_facts))
+
+    def _take_host_facts(self, full: str, entry: Entry | None) -> None:
+        key = full.removeprefix(_FACTS)
+        self._facts_moved = True
+        self._unreadable_facts.discard(full)
+        if entry is None or entry.marker:
+            self._facts.pop(key, None)
+            return
+        try:
+            # The key that OSAPI writes is sanitised, and so is an Agent's.
+            self._facts[key] = agentwire.host_facts(sanitise_key(key), entry.value, entry.at)
+        except Unreadable:
+            self._unreadable_facts.add(full)
 
     def _take_state(self, now: datetime) -> None:
         bucket = self._buckets.get("state")
-        if bucket is None:
-            return
-        changes = bucket.changes()
-        self._state_number += bool(changes)
-        for full in changes:
-            if not full.startswith(_TIMELINE):
-                continue
-            host, entry = full.removeprefix(_TIMELINE).partition(".")[0], bucket.entries.get(full)
-            self._unreadable["state"].discard(full)
-            if entry is None or entry.marker:
-                self._timelines[host].pop(full, None)
-                continue
-            try:
-                self._timelines[host][full] = agentwire.timeline_event(entry.value, entry.at)
-            except Unreadable:
-                self._unreadable["state"].add(full)
-        self._judge_source("state", bucket, now)
-
-    def _drained(self, agent: Agent) -> bool:
-        bucket = self._buckets.get("state")
-        if bucket is None:
-            return False
-        for name in (agent.machine_id, agent.key):
-            entry = bucket.entries.get(_DRAIN + name)
-            if entry is not None and not entry.marker:
-                return True
-        return False
-
-    def _timeline(self, agent: Agent) -> tuple[TimelineEvent, ...]:
-        """Newest first. An operator who gave a machine id instead of a hostname has filed it under that."""
-        hosts = {sanitise_key(agent.hostname), sanitise_key(agent.machine_id)}
-        events: Iterable[TimelineEvent] = (
-            event for host in hosts if host in self._timelines for event in self._timelines[host].values()
-        )
-        return tuple(sorted(events, key=lambda event: event.at, reverse=True)[:_EVENTS_KEPT])
+        if bucket is not None:
+            self._hosts.take(bucket.changes(), bucket.entries)
+            self._judge_source("state", bucket, now, len(self._hosts.unreadable))
 
     # --- together
 
-    def _show(self) -> None:
-        """Makes the agent that is shown of what is known; the old one where nothing differs."""
-        for member in self._members.values():
-            base = member.base
-            made_of = (base, member.standing, self._state_number)
-            before = member.shown_of
-            if before is not None and before[0] is base and before[1:] == made_of[1:]:
-                continue
-            member.shown_of = made_of
-            shown = replace(
-                base,
-                presence=member.standing.presence,
-                since=member.standing.since,
-                state="Cordoned" if self._drained(base) else base.state,
-                timeline=self._timeline(base),
-            )
-            if shown != member.shown:
-                member.shown = shown
-                self._moved = True
-
-    def _host_facts(self) -> dict[str, HostFacts]:
-        found: dict[str, HostFacts] = {}
-        for member in self._members.values():
-            facts = self._facts.get(member.key) or self._facts.get(member.base.machine_id)
-            if facts is not None:
-                found[member.base.key] = facts
-        return found
-
     def _assemble(self) -> FleetFacts:
-        if self._moved:
-            self._moved = False
-            members = [member for member in self._members.values() if member.shown is not None]
+        if self._members.moved or self._facts_moved:
+            self._members.moved = self._facts_moved = False
+            members = self._members.shown()
             self._tables = (
-                {member.base.key: member.shown for member in members if member.shown is not None},
-                {member.base.key: member.vitals for member in members},
-                self._host_facts(),
+                {key: member.shown for key, member in members.items() if member.shown is not None},
+                {key: member.vitals for key, member in members.items()},
+                self._host_facts(members),
             )
         agents, vitals, facts = self._tables
         return FleetFacts(
@@ -368,17 +245,24 @@ class FleetSource:
             present="registry" in self._buckets,
         )
 
+    def _host_facts(self, members: Mapping[str, Member]) -> dict[str, HostFacts]:
+        found: dict[str, HostFacts] = {}
+        for key, member in members.items():
+            facts = self._facts.get(member.key) or self._facts.get(member.base.machine_id)
+            if facts is not None:
+                found[key] = facts
+        return found
+
     # --- states
 
     def _down(self, name: str) -> None:
         if self._states[name].good_at is not None:
             self._states.failed((name,), self._link.connection.error or "not connected")
 
-    def _judge_source(self, name: str, bucket: Bucket, now: datetime) -> None:
+    def _judge_source(self, name: str, bucket: Bucket, now: datetime, bad: int) -> None:
         error = bucket.error
         if bucket.loaded:
             good_at = bucket.good_at if bucket.polling else now
-            bad = len(self._unreadable[name])
             if bad:
                 self._states.partial(name, good_at, f"{bad} values cannot be read")
             else:
