@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import math
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -21,13 +19,14 @@ from nats.nuid import NUID
 from app.model.broker import Cause, Connection, LinkState, ServerInfo
 from app.model.text import clean
 from app.settings import NatsSettings
-from app.sources import credentials as credentials_
-from app.sources.client import Handler, RawClient
+from app.sources.client import Handler
 from app.sources.credentials import Credentials
-from app.sources.errors import LinkDown, Misconfigured, SourceError
-from app.sources.failures import CONNECT_TIMEOUT, Failure, NameMismatch, explain, is_name_mismatch
-from app.sources.requests import Reply, Requests
-from app.sources.servers import Server, certificate_names, parse_servers
+from app.sources.dial import Live, dial, let_go
+from app.sources.errors import LinkDown, Misconfigured
+from app.sources.failures import Failure, explain
+from app.sources.greeting import server_info, told
+from app.sources.requests import Reply
+from app.sources.servers import Server, parse_servers
 from app.sources.tasks import ended, happened
 
 RETRY = 2.0
@@ -39,24 +38,6 @@ PONG_WITHIN = 6.0
 """Seconds: with both, a server that stands still is noticed within 8 s."""
 
 _log = logging.getLogger(__name__)
-
-
-class _Failed(Exception):
-    """Carries the exception of an attempt out of nats-py, which would otherwise try for ever by itself."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-@dataclass(slots=True, eq=False)
-class _Live:
-    """A client that is connected, and what ends it."""
-
-    client: RawClient
-    server: Server
-    requests: Requests
-    lost: asyncio.Event
 
 
 class NatsLink:
@@ -76,7 +57,7 @@ class NatsLink:
         self.api_calls = 0
         self.account = ""  # public key of the account, where our user JWT names it
         self.on_change: Callable[[], None] | None = None
-        self._live: _Live | None = None
+        self._live: Live | None = None
         self._told: tuple[Server, ...] = ()  # by the cluster
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -140,7 +121,7 @@ class NatsLink:
 
         return subject, close
 
-    def _alive(self) -> _Live:
+    def _alive(self) -> Live:
         if self._live is None:
             raise LinkDown(self.connection.error or "not connected")
         return self._live
@@ -173,113 +154,26 @@ class NatsLink:
         for server in servers:
             if self.connection.state is LinkState.CONNECTING:
                 self._change(url=server.shown, servers=len(servers))
-            live = await self._attempt(server, failures)
-            if live is not None:
-                self._change(servers=len(servers))
-                await self._hold(live)
-                return None
-            self._change(url=server.shown, servers=len(servers))
-        return max(failures, key=lambda failure: failure.weight)
-
-    async def _attempt(self, server: Server, failures: list[Failure]) -> _Live | None:
-        held = Credentials()
-        try:
-            sources = self._sources(server)
-            held = await asyncio.to_thread(credentials_.load, sources, self._clock())
-            context, certificate_ends = await self._context(server)
-            ends = [moment for moment in (held.expire, certificate_ends) if moment is not None]
-            self._change(credentials=held.text, credentials_expire=min(ends, default=None))
-            self.account = held.account
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                return await self._open(server, held, context)
-        except (SourceError, OSError, TimeoutError, nats_errors.Error) as error:
-            failures.append(explain(await self._named(error, server), server.host, held, self._clock()))
-        except _Failed as failed:
-            failures.append(explain(await self._named(failed.error, server), server.host, held, self._clock()))
-        return None
-
-    def _sources(self, server: Server) -> credentials_.Sources:
-        settings = self._settings
-        given = credentials_.Sources(
-            creds=settings.creds,
-            user_jwt=settings.user_jwt.reveal(),
-            nkey=settings.nkey,
-            user=settings.user,
-            password=settings.password.reveal(),
-            token=settings.token.reveal(),
-        )
-        if given == credentials_.Sources():
-            return credentials_.from_url(server.user, server.password) or given
-        return given
-
-    async def _context(self, server: Server) -> tuple[ssl.SSLContext | None, datetime | None]:
-        """None where a plain connection is meant: the client takes the system's defaults if the server wants TLS."""
-        settings = self._settings
-        if not (self._wants_tls(server) or settings.tls_first):
-            return None, None
-        return await asyncio.to_thread(credentials_.tls_context, settings.tls_ca, settings.tls_cert, settings.tls_key)
-
-    def _wants_tls(self, server: Server) -> bool:
-        return server.scheme == "tls" or bool(self._settings.tls_ca or self._settings.tls_cert)
-
-    async def _named(self, error: Exception, server: Server) -> Exception:
-        """Adds to a certificate for another host which hosts it is for."""
-        if not is_name_mismatch(error):
-            return error
-        settings = self._settings
-        context, _ = await asyncio.to_thread(
-            credentials_.tls_context, settings.tls_ca, settings.tls_cert, settings.tls_key
-        )
-        names = await certificate_names(server, context, self._settings.tls_first, CONNECT_TIMEOUT)
-        return NameMismatch(names) if names else error
-
-    async def _open(self, server: Server, held: Credentials, context: ssl.SSLContext | None) -> _Live:
-        settings = self._settings
-        client = RawClient(want_tls=self._wants_tls(server))
-        lost = asyncio.Event()
-        requests = Requests(client, settings.inbox_prefix)
-        connecting = True
-
-        async def on_error(error: Exception) -> None:
-            if connecting:
-                raise _Failed(error)
-            requests.refused(str(error))
-
-        async def on_closed() -> None:
-            lost.set()
-
-        try:
-            await client.connect(
-                servers=[server.url],
-                name="watchdeck",
-                error_cb=on_error,
-                closed_cb=on_closed,
-                allow_reconnect=False,
-                connect_timeout=CONNECT_TIMEOUT,  # type: ignore[arg-type, unused-ignore]
-                ping_interval=86400,  # we ping ourselves, and measure
-                tls=context,
-                tls_hostname=server.name or None,
-                tls_handshake_first=settings.tls_first,
-                inbox_prefix=settings.inbox_prefix,
-                **held.options,
+            attempt = await dial(server, self._settings, self._clock)
+            self._change(
+                servers=len(servers), credentials=attempt.credentials, credentials_expire=attempt.credentials_expire
             )
-            if not client.is_connected:
-                raise ConnectionResetError("closed during the greeting")
-            connecting = False
-            await requests.open()
-        except BaseException:
-            connecting = False
-            await _let_go(client)
-            raise
-        return _Live(client, server, requests, lost)
+            self.account = attempt.account
+            if attempt.live is not None:
+                await self._hold(attempt.live)
+                return None
+            self._change(url=server.shown)
+            if attempt.failure is not None:
+                failures.append(attempt.failure)
+        return max(failures, key=lambda failure: failure.weight)
 
     # --- while connected
 
-    async def _hold(self, live: _Live) -> None:
+    async def _hold(self, live: Live) -> None:
         """Keeps a connection until it is lost, and says so."""
         greeting = live.client.greeting
-        self.server = _server_info(greeting)
-        self._told = _told(greeting, live.server, self._settings)
+        self.server = server_info(greeting)
+        self._told = told(greeting, live.server, self._settings.url)
         self.generation += 1
         self._samples.clear()
         self._live = live
@@ -297,10 +191,10 @@ class NatsLink:
         finally:
             self._live = None
             live.requests.close()
-            await _let_go(live.client)
+            await let_go(live.client)
             self._change(state=LinkState.DOWN, cause=failure.cause, error=failure.text, rtt=None)
 
-    async def _watch(self, live: _Live) -> Failure:
+    async def _watch(self, live: Live) -> Failure:
         """Pings until the connection ends."""
         times: deque[float] = deque(maxlen=5)
         while True:
@@ -320,7 +214,7 @@ class NatsLink:
             if await happened(live.lost, PING_EVERY):
                 return self._ended(live)
 
-    def _ended(self, live: _Live) -> Failure:
+    def _ended(self, live: Live) -> Failure:
         error = live.client.last_error
         if error is None or isinstance(error, nats_errors.StaleConnectionError):
             return Failure(Cause.CLOSED, "connection closed by the server")
@@ -349,50 +243,3 @@ async def _first(work: asyncio.Future[Any], lost: asyncio.Event) -> bool:
         for task in (work, waiter):
             if not task.done():
                 await ended(task)
-
-
-async def _let_go(client: RawClient) -> None:
-    """Closes a client, however dead its peer."""
-    try:
-        async with asyncio.timeout(1.0):
-            await client.close()
-    except (TimeoutError, nats_errors.Error, OSError, AssertionError):
-        pass
-    finally:
-        client.abort()
-
-
-def _server_info(greeting: dict[str, Any]) -> ServerInfo:
-    def text(name: str) -> str:
-        return clean(str(greeting.get(name) or ""), 100)
-
-    payload = greeting.get("max_payload")
-    return ServerInfo(
-        name=text("server_name"),
-        version=text("version"),
-        cluster=text("cluster"),
-        jetstream=bool(greeting.get("jetstream")),
-        domain=text("domain"),
-        max_payload=payload if isinstance(payload, int) else 0,
-    )
-
-
-def _told(greeting: dict[str, Any], server: Server, settings: NatsSettings) -> tuple[Server, ...]:
-    """Further servers of the cluster, as the server told us; those configured are not repeated."""
-    known = {(one.host, one.port) for one in parse_servers(settings.url)}
-    told: list[Server] = []
-    for url in greeting.get("connect_urls") or ():
-        with contextlib.suppress(Misconfigured):
-            (one,) = parse_servers(f"{server.scheme}://{url}")
-            if (one.host, one.port) not in known:
-                name = (server.name or server.host) if _is_ip(one.host) else ""
-                told.append(replace(one, user=server.user, password=server.password, name=name))
-    return tuple(told[:16])
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
