@@ -8,8 +8,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.widget import Widget
-
 from app.feed.protocol import FeedState
 from app.model.text import cut as middle_cut
 from app.model.triage.rules import RULES, THRESHOLDS, explain
@@ -20,7 +18,6 @@ from app.tui.screens.help import HelpPage
 from app.tui.screens.now import worst_first
 from app.tui.screens.raw import JsonPage
 from app.tui.screens.text import TextPage
-from widgets.filter_bar import FilterBar
 from widgets.row_filter import FilterError
 
 if TYPE_CHECKING:
@@ -39,6 +36,7 @@ class Actions:
         self._app = app
         self._filter_before = ""
         self._greeting = False
+        self._wanted: str | None = None
         self.commands: tuple[Command, ...] = self._commands()
 
     # -- keys --------------------------------------------------------------------------------------------------------
@@ -69,12 +67,8 @@ class Actions:
     def _words(self, action: str) -> str:
         return next((key.words for key in self._app.table if key.id == action), action).partition(":")[0]
 
-    @property
-    def _body(self) -> Widget:
-        return self._app.query_one("#body")
-
     async def _show_view(self, view_id: str) -> None:
-        await self._app.stacks.show(self._body, view_id)
+        await self._app.stacks.show(self._app.body, view_id)
         self._app.page_changed()
 
     async def open_ref(self, ref: str) -> None:
@@ -87,7 +81,7 @@ class Actions:
         if page is None:
             self.say(f"nothing to open for {ref}")
             return
-        await self._app.stacks.push(self._body, page)
+        await self._app.stacks.push(self._app.body, page)
         self._app.page_changed()
 
     async def _back(self) -> None:
@@ -113,7 +107,7 @@ class Actions:
         view = registry.view(page.view_id) if page.kind == "list" else None
         help_page = HelpPage(self._app, page, self._app.table, self.commands, view)
         help_page.showing_words = words
-        await self._app.stacks.push(self._body, help_page)
+        await self._app.stacks.push(self._app.body, help_page)
         self._app.page_changed()
 
     async def _json(self) -> None:
@@ -123,7 +117,7 @@ class Actions:
             self.say("no facts behind this")
             return
         page = JsonPage(self._app, self._app.stacks.view_id, ref, section)
-        await self._app.stacks.push(self._body, page)
+        await self._app.stacks.push(self._app.body, page)
         self._app.page_changed()
 
     async def _worst(self) -> None:
@@ -186,7 +180,7 @@ class Actions:
         if folder is None or (folder / GREETED).exists():
             return
         self._greeting = True
-        self._app.query_one("#message").SECONDS = 3600.0  # type: ignore[attr-defined]
+        self._app.messages.SECONDS = 3600.0
         self.say(GREETING)
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +189,7 @@ class Actions:
     def _dismiss_greeting(self) -> None:
         if self._greeting:
             self._greeting = False
-            del self._app.query_one("#message").SECONDS  # type: ignore[attr-defined]
+            del self._app.messages.SECONDS
             self.say("")
 
     def copy(self, text: str) -> None:
@@ -212,10 +206,6 @@ class Actions:
         self.say(f"copied to the terminal's clipboard: {part}{middle_cut(what, 60)}")
 
     # -- text --------------------------------------------------------------------------------------------------------
-    @property
-    def _field(self) -> FilterBar:
-        return self._app.query_one("#prompt", FilterBar)
-
     def begin_text(self, prompt: str) -> str:
         self._dismiss_greeting()
         page = self._app.stacks.page
@@ -226,10 +216,10 @@ class Actions:
         return text
 
     def _prompting(self, on: bool) -> None:
-        self._app.query_one("#message").set_class(on, "-off")
-        self._field.set_class(not on, "-off")
+        self._app.messages.set_class(on, "-off")
+        self._app.prompt.set_class(not on, "-off")
         if not on:
-            self._field.clear()
+            self._app.prompt.clear()
 
     def _show_field(self, prompt: str, text: str, error: str = "") -> None:
         hint = ""
@@ -239,16 +229,22 @@ class Actions:
             if not hint and not error and text:
                 found = commands.candidates(text, self.commands)
                 hint = f"   {'  '.join(found)}" if len(found) > 1 else ""
-        self._field.show(prompt, text, cursor=len(text), hint=hint, error=error)
+        self._app.prompt.show(prompt, text, cursor=len(text), hint=hint, error=error)
 
     def edit_text(self, prompt: str, text: str) -> None:
-        error = ""
+        self._show_field(prompt, text)
         if prompt == "/":
-            try:
-                self._app.stacks.page.set_filter(text)
-            except FilterError as fault:
-                error = str(fault)
-        self._show_field(prompt, text, error)
+            # Once for all that was typed in one burst: thousands of rows are not gone through for each letter.
+            self._wanted = text
+            self._app.call_later(self._filter_as_typed, text)
+
+    def _filter_as_typed(self, text: str) -> None:
+        if self._wanted != text:
+            return
+        try:
+            self._app.stacks.page.set_filter(text)
+        except FilterError as fault:
+            self._show_field("/", text, str(fault))
 
     async def take_text(self, prompt: str, text: str) -> None:
         self._prompting(False)
@@ -258,6 +254,7 @@ class Actions:
             await self._run(text)
 
     def _take_filter(self, text: str) -> None:
+        self._wanted = None
         try:
             self._app.stacks.page.set_filter(text)
         except FilterError as fault:
@@ -266,6 +263,7 @@ class Actions:
 
     def leave_text(self, prompt: str, before: str) -> None:
         self._prompting(False)
+        self._wanted = None
         if prompt == "/":
             with suppress(FilterError):
                 self._app.stacks.page.set_filter(before)
@@ -331,7 +329,7 @@ class Actions:
             self._app.say(f"[thresholds]: {fault}", error=True)
         else:
             page = TextPage(self._app, self._app.stacks.page, rule, told)
-            await self._app.stacks.push(self._body, page)
+            await self._app.stacks.push(self._app.body, page)
             self._app.page_changed()
 
     async def _times_to(self, word: str) -> None:

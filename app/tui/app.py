@@ -72,6 +72,13 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         self.deck_actions = Actions(self)
         self.router = Router(self.deck_actions, keys.lookup(self.table), now=options.monotonic)
         self.stacks = Stacks(OverviewPage(self, registry.VIEWS), self._first_page)
+        self.status_bar = StatusBar(id="status")
+        self.verdict = Document(selectable=False, id="verdict")
+        self.crumbs = Breadcrumbs(cut=cut, id="head")
+        self.body = Vertical(id="body")
+        self.messages = MessageLine(id="message")
+        self.prompt = FilterBar(id="prompt")
+        self.hint_bar = HintBar(id="hints")
         self.paused_at: float | None = None
         self._drawn = False
         self._waiting: Frame | None = None
@@ -86,18 +93,18 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)
 
     def compose(self) -> ComposeResult:
-        yield StatusBar(id="status")
-        yield Document(selectable=False, id="verdict")
-        yield Breadcrumbs(cut=cut, id="head")
-        with Vertical(id="body"):
+        yield self.status_bar
+        yield self.verdict
+        yield self.crumbs
+        with self.body:
             yield self.stacks.page
-        yield MessageLine(id="message")
-        yield FilterBar(id="prompt")
-        yield HintBar(id="hints")
+        yield self.messages
+        yield self.prompt
+        yield self.hint_bar
 
     def on_mount(self) -> None:
         self._drawn = True
-        self.query_one("#prompt").add_class("-off")
+        self.prompt.add_class("-off")
         self.page_changed()
         self.deck_actions.greet()
         self.set_interval(1.0, self.tick)
@@ -159,6 +166,7 @@ class WatchdeckApp(App[None], inherit_bindings=False):
 
     def tick(self) -> None:
         """A second has passed."""
+        self.picture.look_at_clock()
         if self.paused_at is None:
             self.stacks.page.tick()
             self.head_changed()
@@ -175,8 +183,8 @@ class WatchdeckApp(App[None], inherit_bindings=False):
             self.feed.watch(sections)
         page.rebuild()
         whole = page.whole_head()
-        self.query_one("#verdict").set_class(whole is None, "-off")
-        self.query_one("#head").set_class(whole is not None, "-off")
+        self.verdict.set_class(whole is None, "-off")
+        self.crumbs.set_class(whole is not None, "-off")
         self.head_changed()
         self.hints_changed()
         self._show_status()
@@ -184,7 +192,7 @@ class WatchdeckApp(App[None], inherit_bindings=False):
     def hints_changed(self) -> None:
         page = self.stacks.page
         more = "keys" if getattr(page, "showing_words", False) else "words and glyphs"
-        self.query_one("#hints", HintBar).set_hints(chrome.hints(page.kind, self.table, more_help=more))
+        self.hint_bar.set_hints(chrome.hints(page.kind, self.table, more_help=more))
 
     def head_changed(self) -> None:
         """The line under the status bar anew."""
@@ -193,13 +201,13 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         page = self.stacks.page
         whole = page.whole_head()
         if whole is not None:
-            self.query_one("#verdict", Document).show([whole])
+            self.verdict.show([whole])
             return
         root = registry.view(self.stacks.view_id)
         parts = [root.title if root else "Overview", *(below.crumb for below in self.stacks.pages[1:])]
         line: Line | None = page.head()
         notes = [Segment(text, style=style) for text, style in line.spans if text.strip()] if line else []
-        self.query_one("#head", Breadcrumbs).set_parts(parts, notes)
+        self.crumbs.set_parts(parts, notes)
 
     def _show_status(self) -> None:
         if not self._drawn:
@@ -209,12 +217,11 @@ class WatchdeckApp(App[None], inherit_bindings=False):
             held = duration(self.options.monotonic() - self.paused_at)
             news = sum(len(changed) for changed in self._changes.keys.values())
             paused = f"PAUSED {held}" + (f", {news} change{'s' if news != 1 else ''}" if news else "")
-        status = self.query_one("#status", StatusBar)
-        status.set_segments(chrome.status(self.picture, self.options, paused))
-        status.set_clock(chrome.clock(self.options.wall(), self.picture.times))
+        self.status_bar.set_segments(chrome.status(self.picture, self.options, paused))
+        self.status_bar.set_clock(chrome.clock(self.options.wall(), self.picture.times))
 
     def say(self, text: str, *, error: bool = False) -> None:
-        self.query_one("#message", MessageLine).show_message(clean(text), "crit" if error else "")
+        self.messages.show_message(clean(text), "crit" if error else "")
 
     def copy(self, text: str) -> None:
         self.deck_actions.copy(text)
@@ -227,7 +234,7 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         if isinstance(event, events.Key) and not event.is_forwarded:
             event.stop()
             if self._drawn:
-                self.query_one("#message", MessageLine).key_pressed()
+                self.messages.key_pressed()
                 await self.router.key(event.key, event.character)
         elif isinstance(event, events.Paste) and not event.is_forwarded:
             event.stop()

@@ -61,6 +61,9 @@ class Standing:
     fault: bool = False
 
 
+_FINE = Standing()
+
+
 class Picture:
     """The last frame, and indices over it. `clock` is monotonic, in seconds, the same one as `Frame.heard`."""
 
@@ -77,7 +80,11 @@ class Picture:
         self._of_stream: dict[str, set[str]] = {}
         self._of_agent: dict[str, set[str]] = {}
         self._known: dict[str, AgentConsumer | None] = {}
-        self._stopped: float | None = None
+        self._paused = False
+        self._looked: float | None = None
+        self.silent = inf  # seconds since the worker last said anything; infinite before it ever did
+        self.now: datetime | None = None  # the broker's clock, as far as it is known: what ages are counted on
+        self.lost = False  # nothing is heard of the worker: everything shown is the last known
         self.held: set[str] = set()  # sections that have come in since they were asked for
 
     # -- what came in ------------------------------------------------------------------------------------------------
@@ -91,6 +98,7 @@ class Picture:
         self.held |= changes.whole
         dirty = {name: set(changes.of(name)) for name in SECTIONS}
         self._stale = stale_sections(frame.snapshot)
+        self.look_at_clock()
         if "findings" in changes.whole or changes.of("findings"):
             refs = set(self._worst)
             self._index_findings()
@@ -148,34 +156,23 @@ class Picture:
         self.held &= set(sections)
 
     # -- time --------------------------------------------------------------------------------------------------------
-    @property
-    def clock(self) -> float:
-        """The deck's monotonic clock, which stands still while painting is paused."""
-        return self._clock() if self._stopped is None else self._stopped
-
     def pause(self, on: bool) -> None:
         """Stops the clock of everything shown, or lets it go on."""
-        self._stopped = self._clock() if on else None
+        self._paused = on
+        self.look_at_clock()
 
-    @property
-    def silent(self) -> float:
-        """Seconds since the worker last said anything; infinite before it ever did."""
-        return inf if self._heard is None else max(0.0, self.clock - self._heard)
-
-    @property
-    def lost(self) -> bool:
-        """Nothing is heard of the worker: everything shown is the last known."""
-        return self.snapshot.at is not None and (
-            self.state in (FeedState.LOST, FeedState.REFUSED) or self.silent > SILENCE
-        )
-
-    @property
-    def now(self) -> datetime | None:
-        """The broker's clock, as far as it is known: what ages are counted on."""
+    def look_at_clock(self) -> None:
+        """Takes the time once, for all rows that are painted after it: called each second and with each frame."""
+        if self._paused and self._looked is not None:
+            return
+        self._looked = self._clock()
         at = self.snapshot.at
-        if at is None or self._heard is None:
-            return None
-        return at + timedelta(seconds=self.silent + self.snapshot.site.clock_offset)
+        self.silent = inf if self._heard is None else max(0.0, self._looked - self._heard)
+        self.now = None
+        if at is not None and self._heard is not None:
+            self.now = at + timedelta(seconds=self.silent + self.snapshot.site.clock_offset)
+        ended = self.state in (FeedState.LOST, FeedState.REFUSED)
+        self.lost = at is not None and (ended or self.silent > SILENCE)
 
     def age(self, at: datetime | None) -> float | None:
         """Seconds since `at` on the broker's clock, never below 0."""
@@ -207,13 +204,20 @@ class Picture:
 
         The order and the fault of a stale row stay those it had.
         """
-        worst = self._worst.get(ref, Health.OK)
+        worst = self._worst.get(ref)
+        if worst is None and answer is Answer.OK and not self.stale(section):
+            return _FINE
+        worst = worst or Health.OK
         fault = worst.rank >= Health.WARN.rank
         if self.stale(section):
             return Standing(Health.STALE, max(worst.rank, Health.STALE.rank), fault)
         if answer is not Answer.OK and not fault:
             return Standing(Health.UNKNOWN, Health.UNKNOWN.rank, True)
         return Standing(worst, worst.rank, fault)
+
+    def named(self, ref: str) -> bool:
+        """Whether any finding is about a row."""
+        return ref in self._of_ref
 
     def findings_of(self, ref: str) -> list[Finding]:
         """Findings about a row, worst first."""

@@ -34,6 +34,7 @@ class Stacks:
             self._stacks[view_id] = [page]
             self.view_id = view_id
             await body.mount(page)
+            await page.laid_out()
         self.view_id = view_id
         self.page.display = True
 
@@ -42,6 +43,7 @@ class Stacks:
         self.page.display = False
         self.pages.append(page)
         await body.mount(page)
+        await page.laid_out()
 
     async def pop(self) -> bool:
         """One level up; False at the root."""

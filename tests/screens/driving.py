@@ -20,6 +20,17 @@ PATIENCE = 10.0
 """Seconds that a test waits for a screen; far more than any needs."""
 
 
+_CHARACTERS = {
+    "slash": "/",
+    "colon": ":",
+    "space": " ",
+    "question_mark": "?",
+    "exclamation_mark": "!",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}
+
+
 @dataclass
 class Driven:
     """A running deck with its feed."""
@@ -39,20 +50,21 @@ class Driven:
         return "\n".join(self.lines)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Keys by Textual's names or as characters, all waiting before the first is handled, as in one write."""
+        for key in keys:
+            char = _CHARACTERS.get(key, key if len(key) == 1 else "")
+            name = next((name for name, char in _CHARACTERS.items() if char == key), key)
+            self.app.post_message(events.Key(name, char or None))
         await self.settle()
-
-    async def settle(self) -> None:
-        await self.pilot.pause()
-        await self.pilot.pause()
 
     async def burst(self, text: str) -> None:
-        """Keys as a terminal sends them in one write: all are waiting before the first is handled."""
-        names = {"\r": "enter", "\x1b": "escape", "\t": "tab", "/": "slash", ":": "colon", " ": "space"}
-        for char in text:
-            printable = char if char.isprintable() else None
-            self.app.post_message(events.Key(names.get(char, char), printable))
-        await self.settle()
+        """A text with its enters and escapes, in one write."""
+        await self.press(*({"\r": "enter", "\x1b": "escape", "\t": "tab"}.get(char, char) for char in text))
+
+    async def settle(self) -> None:
+        """Until nothing is left to be done."""
+        await self.pilot.pause()
+        await self.pilot.pause()
 
     async def push(self, snapshot: Snapshot, **more: Any) -> None:
         self.feed.push(snapshot, **more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
@@ -55,6 +55,10 @@ class OverviewPage(Page):
         self._opening = Document(selectable=False, id="opening")
         self._lines = Document(id="lines")
         self._panes = {view.id: Pane(deck, view) for view in views}
+        self._columns = Horizontal(id="columns")
+        self._left = Vertical(id="left")
+        self._middle = Vertical(id="middle")
+        self._now_pane = Vertical(id="now-pane")
         self._focus = "now"
         self._zoomed = False
         self._info = False
@@ -62,15 +66,15 @@ class OverviewPage(Page):
         self._began = deck.options.monotonic()
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="columns"):
-            with Vertical(id="left"):
-                with Vertical(id="now-pane"):
+        with self._columns:
+            with self._left:
+                with self._now_pane:
                     yield self._now_title
                     yield self.now
                     yield self._opening
                 if "consumers" in self._panes:
                     yield self._panes["consumers"]
-            with Vertical(id="middle"):
+            with self._middle:
                 yield from (pane for name, pane in self._panes.items() if name != "consumers")
         yield self._lines
 
@@ -89,7 +93,8 @@ class OverviewPage(Page):
         return sentences.verdict(self.picture, self._views)
 
     # -- what is where -----------------------------------------------------------------------------------------------
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
+        super().on_resize()
         self.rebuild()
 
     def _present(self) -> list[View]:
@@ -113,12 +118,11 @@ class OverviewPage(Page):
         self.set_class(panes and size.width >= WIDE_FROM[0], "-wide")
         for name, pane in self._panes.items():
             pane.display = panes and name in shown and zoom in ("", name)
-        left = self.query_one("#left", Vertical)
-        middle = self.query_one("#middle", Vertical)
-        self.query_one("#now-pane").display = zoom in ("", "now")
+        left, middle = self._left, self._middle
+        self._now_pane.display = zoom in ("", "now")
         left.display = zoom in ("", "now", "consumers")
         middle.display = panes and any(pane.display for name, pane in self._panes.items() if name != "consumers")
-        self.query_one("#columns").display = left.display or middle.display
+        self._columns.display = left.display or middle.display
         self._lines.display = lines and zoom in ("", "lines")
         self._lines.styles.height = len(shown) + 2 if not zoom else "1fr"
         self.now.display = not opening

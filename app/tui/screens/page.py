@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from textual.containers import Vertical
@@ -9,6 +11,9 @@ from textual.containers import Vertical
 from app.tui.lines import Line
 from app.tui.options import DeckOptions
 from app.tui.picture import Changes, Picture
+
+LAYOUT_PATIENCE = 2.0
+"""Seconds that keys wait at most for a page to be laid out; it takes milliseconds."""
 
 
 class Deck(Protocol):
@@ -45,6 +50,16 @@ class Page(Vertical, can_focus=False):
         self.deck = deck
         self.view_id = view_id
         self.filter_text = ""
+        self._laid_out = asyncio.Event()
+
+    def on_resize(self) -> None:
+        if self.size.width:
+            self._laid_out.set()
+
+    async def laid_out(self) -> None:
+        """Waits until it has its size: keys that were typed ahead mean what is going to be on the screen."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._laid_out.wait(), LAYOUT_PATIENCE)
 
     @property
     def picture(self) -> Picture:

@@ -48,7 +48,7 @@ class Pane(Vertical, can_focus=False):
         self._write_title()
 
     def tick(self) -> None:
-        self._rows.tick()
+        self._rows.tick(seen_only=True)
         self._write_title()
 
     def _write_title(self) -> None:

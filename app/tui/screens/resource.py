@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from asyncio import sleep
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from textual import on
@@ -18,8 +19,11 @@ from widgets.columns import Row
 from widgets.record_table import RecordTable
 from widgets.row_filter import parse
 
-SLICE = 400
+SLICE = 150
 """Rows off the screen whose ages go on each second, so that thousands of rows never cost a second's work at once."""
+
+PART = 400
+"""Rows that are made at one go."""
 
 
 def table_for(deck: Deck, view: View, *, id: str | None = None) -> RecordTable:
@@ -38,9 +42,13 @@ class Rows:
         self._without = without
         self.fields: tuple[Field, ...] = ()
         self._slice = 0
+        self._known: set[str] = set()
+        self._left: list[str] = []
+        self._going = False
 
     def rebuild(self) -> None:
-        """All rows anew, and the columns if there are others now."""
+        """All rows anew, and the columns if there are others now. Thousands come in parts, faults first, so that no
+        key waits for them."""
         picture = self._deck.picture
         options = self._deck.options.views.get(self.view.id, {})
         chosen = options.get("columns", ())
@@ -50,8 +58,35 @@ class Rows:
         if columns != self.table.columns:
             sort = str(options.get("sort", self.view.sort)).casefold()
             self.table.set_columns(columns, sort=sort)
+            self._known.clear()
         self.fields = fields
-        self.table.set_rows([self._row(record) for record in self.view.records(picture).values()])
+        records = self.view.records(picture)
+        keys = list(records)
+        if len(keys) > PART:
+            keys.sort(key=lambda key: not picture.named(self.view.ref(key)))
+        self._left = keys[PART:]
+        self._put(keys[:PART], self._known - records.keys())
+        self._go_on()
+
+    def _put(self, keys: Iterable[str], gone: Iterable[str] = ()) -> None:
+        records = self.view.records(self._deck.picture)
+        present = [key for key in keys if key in records]
+        self._known.difference_update(gone)
+        self._known.update(present)
+        self.table.update_rows([self._row(records[key]) for key in present], gone)
+
+    def _go_on(self) -> None:
+        """The next part, once the keys that wait have been heard."""
+        if self._left and not self._going:
+            self._going = True
+            self.table.call_later(self._next_part)
+
+    async def _next_part(self) -> None:
+        part, self._left = self._left[:PART], self._left[PART:]
+        self._put(part)
+        await sleep(0)
+        self._going = False
+        self._go_on()
 
     def update(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
         """What a frame changed."""
@@ -59,23 +94,32 @@ class Rows:
             self.rebuild()
             return
         keys = dirty.get(self.view.section, set())
-        if keys:
-            records = self.view.records(self._deck.picture)
-            self.table.update_rows(
-                [self._row(records[key]) for key in keys if key in records],
-                [key for key in keys if key not in records],
-            )
-
-    def tick(self) -> None:
-        """Ages go on: of what is on the screen, and of a slice of the rest in turn."""
-        shown = self.table.rows_shown()
+        if not keys:
+            return
         records = self.view.records(self._deck.picture)
-        seen = shown[self.table.top : self.table.top + self.table.page_lines + 1]
-        rest = shown[self._slice : self._slice + SLICE]
-        self._slice = self._slice + SLICE if self._slice + SLICE < len(shown) else 0
-        keys = dict.fromkeys(row.key for row in (*seen, *rest))
-        rows = [self._row(records[key]) for key in keys if key in records]
-        self.table.update_rows([row for row in rows if row != self.table.row(row.key)])
+        now = keys
+        if len(keys) > PART:
+            now = keys & {row.key for row in self._seen()}
+            waiting = set(self._left)
+            self._left += [key for key in keys if key not in now and key not in waiting]
+        self._put(now, [key for key in keys if key not in records])
+        self._go_on()
+
+    def _seen(self) -> list[Row]:
+        top = self.table.top
+        return self.table.rows_shown()[top : top + self.table.page_lines + 1]
+
+    def tick(self, *, seen_only: bool = False) -> None:
+        """Ages go on: of what is on the screen, and of a slice of the rest in turn."""
+        rows = self._seen()
+        if not seen_only:
+            shown = self.table.rows_shown()
+            rows += shown[self._slice : self._slice + SLICE]
+            self._slice = self._slice + SLICE if self._slice + SLICE < len(shown) else 0
+        records = self.view.records(self._deck.picture)
+        keys = dict.fromkeys(row.key for row in rows)
+        made = [self._row(records[key]) for key in keys if key in records]
+        self.table.update_rows([row for row in made if row != self.table.row(row.key)])
 
     def _row(self, record: Any) -> Row:
         return self.view.row(record, self.fields, self._deck.picture)

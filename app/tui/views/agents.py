@@ -6,8 +6,8 @@ from app.model import text
 from app.model.fleet import HEARTBEAT, Agent, Condition, Presence, Vitals
 from app.tui.picture import Picture, Standing
 from app.tui.views import cells
-from app.tui.views.cells import GLYPH, left, right
-from app.tui.views.view import Field, View
+from app.tui.views.cells import left, right
+from app.tui.views.view import GLYPH, Field, View
 from widgets.columns import Cell
 
 SOURCES = ("registry",)
@@ -121,7 +121,7 @@ VIEW = View(
     last=lambda agent, picture: agent.presence is Presence.LEFT,
     empty="No agents are registered.",
     fields=(
-        Field(GLYPH, lambda a, p: cells.glyph(standing(a, p), p)),
+        GLYPH,
         Field(left("agent", "AGENT", 14, flex=True, help="host name"), lambda a, p: cells.plain(a.hostname)),
         Field(
             left("state", "STATE", 8, help="as registered: Ready, Draining, Cordoned, Pending; else stale, gone, left"),

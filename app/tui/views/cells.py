@@ -7,14 +7,12 @@ from datetime import datetime, timedelta
 
 from app.model import text
 from app.model.snapshot import SourceStatus
-from app.tui.picture import Picture, Standing, Times
+from app.tui.picture import Picture, Times
 from widgets.columns import Align, Cell, Column
 
 ABSENT = Cell("-", None, "dim")
 UNKNOWN = Cell("?", None, "unknown")
 DENIED = Cell("!", None, "unknown")
-
-GLYPH = Column("glyph", "", 1, help="state: ● OK  ▲ WARN  ✗ CRIT  ? UNKNOWN  ○ STALE")
 
 
 def left(id: str, title: str, width: int, priority: int = 1, *, flex: bool = False, help: str = "") -> Column:
@@ -23,10 +21,6 @@ def left(id: str, title: str, width: int, priority: int = 1, *, flex: bool = Fal
 
 def right(id: str, title: str, width: int, priority: int = 1, *, help: str = "") -> Column:
     return Column(id, title, width, Align.RIGHT, priority, False, help)
-
-
-def glyph(standing: Standing, picture: Picture) -> Cell:
-    return Cell(standing.health.glyph, standing.rank, standing.health.value)
 
 
 def plain(value: str, style: str = "") -> Cell:

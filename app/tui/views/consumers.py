@@ -7,8 +7,8 @@ from app.model.broker import Consumer, hidden
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing
 from app.tui.views import cells, streams
-from app.tui.views.cells import GLYPH, left, right
-from app.tui.views.view import Field, View
+from app.tui.views.cells import left, right
+from app.tui.views.view import GLYPH, Field, View
 from widgets.columns import Cell
 from widgets.sparkline import sparkline
 
@@ -22,6 +22,8 @@ def standing(consumer: Consumer, picture: Picture) -> Standing:
 
 def abandoned(consumer: Consumer, picture: Picture) -> bool:
     """Whether a finding says that nobody uses it any more, and it keeps nothing alive: litter, shown last."""
+    if not picture.named(f"consumer:{consumer.key}"):
+        return False
     found = picture.findings_of(f"consumer:{consumer.key}")
     return any(finding.rule == ABANDONED and finding.severity.value == "info" for finding in found)
 
@@ -112,7 +114,7 @@ VIEW = View(
     last=abandoned,
     empty="No consumers.",
     fields=(
-        Field(GLYPH, lambda c, p: cells.glyph(standing(c, p), p)),
+        GLYPH,
         Field(
             left("consumer", "CONSUMER", 18, flex=True, help="consumer; an agent's as action, route and host"), _name
         ),

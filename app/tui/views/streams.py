@@ -7,8 +7,8 @@ from app.model.broker import Cluster, Stream, hidden
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing
 from app.tui.views import cells
-from app.tui.views.cells import GLYPH, left, right
-from app.tui.views.view import Field, View
+from app.tui.views.cells import left, right
+from app.tui.views.view import GLYPH, Field, View
 from widgets.columns import Cell
 from widgets.sparkline import sparkline
 
@@ -115,7 +115,7 @@ VIEW = View(
     copy=lambda stream: stream.name,
     empty="No streams yet.",
     fields=(
-        Field(GLYPH, lambda s, p: cells.glyph(standing(s, p), p)),
+        GLYPH,
         Field(
             left("stream", "STREAM", 18, flex=True, help="stream; buckets without KV_ or OBJ_"),
             lambda s, p: cells.plain(s.label),

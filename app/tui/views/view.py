@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.model.health import Health
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing, Times
 from widgets.columns import Cell, Column, Row
@@ -23,6 +24,10 @@ class Field:
     cell: Callable[[Any, Picture], Cell]
     needs: Capability | None = None
     times: bool = False
+
+
+GLYPH = Field(Column("glyph", "", 1), lambda record, picture: Cell(""))
+"""The first field of every view; what stands in it is the row's standing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +90,20 @@ class View:
         return tuple(fields)
 
     def row(self, record: Any, fields: Sequence[Field], picture: Picture) -> Row:
+        """A record as a row. The first cell is the glyph of its standing, whatever the fields are."""
         standing = self.standing(record, picture)
-        stale = standing.health.value == "stale"
+        last = self.last(record, picture)
+        health = standing.health
         return Row(
             key=record.key,
-            cells=tuple(field.cell(record, picture) for field in fields),
+            cells=(
+                Cell(health.glyph, standing.rank, health.value),
+                *[field.cell(record, picture) for field in fields[1:]],
+            ),
             rank=standing.rank,
             fault=standing.fault,
             hidden=self.hidden(record, picture),
-            dim=stale or self.last(record, picture),
-            last=self.last(record, picture),
+            dim=last or health is Health.STALE,
+            last=last,
             search=self.names(record, picture),
         )
