@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from app.model.text import clean
 from app.sources.connection import NatsLink
 from app.sources.errors import ApiError, SourceError
-from app.sources.wire import Error
+from app.sources.wire import Error, Page
 
 LIST_TIMEOUT = 6.0
 """Seconds. A clustered list waits up to 4 s for leaders that do not answer, and then says which."""
@@ -19,6 +20,9 @@ NOT_ENABLED = (10039, 10076)
 NO_MESSAGE = 10037
 NO_STREAM = 10059
 NO_CONSUMER = 10014
+
+
+_pages = msgspec.json.Decoder(Page)
 
 
 class _Answer(Protocol):
@@ -51,6 +55,29 @@ class JetStreamApi:
         body = b"" if payload is None else msgspec.json.encode(payload)
         answer = await self.link.request(self.subject(name), body, timeout)
         return decode(answer, kind)
+
+    async def pages(self, name: str, *, clock: bool = False) -> Sequence[Page]:
+        """All pages of a list, its rows still bytes. `clock`: shows the link the broker's clock. Raises as `call`."""
+        pages: list[Page] = []
+        while True:
+            rows = sum(len(page.streams or ()) + len(page.consumers or ()) for page in pages)
+            sent = self.link.now()
+            self.link.api_calls += 1
+            body = msgspec.json.encode({"offset": rows}) if rows else b""
+            answer = await self.link.request(self.subject(name), body, LIST_TIMEOUT)
+            received = self.link.now()
+            try:
+                page = _pages.decode(answer)
+            except msgspec.MsgspecError as error:
+                raise SourceError(f"answer not understood: {clean(str(error), 200)}") from error
+            if page.error is not None:
+                raise ApiError(page.error.code, page.error.err_code, clean(page.error.description, 200))
+            if clock and page.streams and page.streams[-1].ts is not None:
+                self.link.saw_clock(page.streams[-1].ts, sent, received)
+            pages.append(page)
+            got = len(page.streams or ()) + len(page.consumers or ())
+            if not got or rows + got >= page.total:
+                return pages
 
 
 def decode(answer: bytes, kind: type[T]) -> T:

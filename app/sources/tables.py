@@ -18,12 +18,6 @@ _NOTHING = msgspec.Raw(b"")
 _names = msgspec.json.Decoder(StreamName)
 _stream_configs = msgspec.json.Decoder(StreamConfig)
 _consumer_configs = msgspec.json.Decoder(ConsumerConfig)
-_pages = msgspec.json.Decoder(Page)
-
-
-def decode_page(answer: bytes) -> Page:
-    """One page of a list. Raises msgspec.MsgspecError."""
-    return _pages.decode(answer)
 
 
 @dataclass(slots=True, eq=False)

@@ -91,6 +91,7 @@ async def watching(
         yield watch
     finally:
         await watch.fleet.close()
+        await watch.broker.close()
         await watch.link.stop()
 
 
