@@ -13,6 +13,7 @@ from widgets.cells import LineBuilder, cut_end, printable
 from widgets.line_view import LineView
 
 _DASH = "─"
+_STATES = frozenset({"ok", "warn", "crit", "unknown", "stale"})
 
 
 class Document(LineView):
@@ -157,7 +158,9 @@ class Document(LineView):
             room = width - builder.cells
             if room < 1:
                 break
-            self._add(builder, text, self.paint(style, cursor=cursor), room)
+            # In reverse video only states keep their colour: a row of grey patches is hard to read.
+            shown = style if not cursor or style in _STATES else ""
+            self._add(builder, text, self.paint(shown, cursor=cursor), room)
         if line.title:
             tail = right.cells + 3 if right.cells else 0
             builder.add(" " + _DASH * max(0, width - builder.cells - 1 - tail), dim)

@@ -17,8 +17,8 @@ from app.tui.screens import now
 from app.tui.screens.document import Document
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
+from app.tui.views import cells
 from app.tui.views.view import View
-from widgets.cells import cut_end
 from widgets.now_list import NowList
 from widgets.record_table import RecordTable
 
@@ -36,12 +36,6 @@ _LINES: Mapping[str, Callable[[Picture], str]] = {
 }
 
 
-def cut(value: str, room: int) -> str:
-    """Cuts names in the middle, where they differ at their tails, and sentences at the end: their cause comes first."""
-    sentence = " " in value and "›" not in value
-    return cut_end(value, room) if sentence else text.cut(value, room)
-
-
 class OverviewPage(Page):
     """The first page. It lays itself out by the size of the terminal and by what there is to see."""
 
@@ -51,7 +45,7 @@ class OverviewPage(Page):
         super().__init__(deck, "overview")
         self._views = views
         self._now_title = Document(selectable=False, id="now-title")
-        self.now = NowList(cut=cut, id="now")
+        self.now = NowList(cut=cells.cut, id="now")
         self._opening = Document(selectable=False, id="opening")
         self._lines = Document(id="lines")
         self._panes = {view.id: Pane(deck, view) for view in views}

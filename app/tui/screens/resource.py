@@ -14,6 +14,7 @@ from app.tui import sentences
 from app.tui.lines import Line, Span
 from app.tui.picture import Changes
 from app.tui.screens.page import Deck, Page
+from app.tui.views import cells
 from app.tui.views.view import Field, View
 from widgets.columns import Row
 from widgets.record_table import RecordTable
@@ -28,7 +29,7 @@ PART = 400
 
 def table_for(deck: Deck, view: View, *, id: str | None = None) -> RecordTable:
     """A table as this deck draws them, still without rows."""
-    table = RecordTable((), sort=view.sort, cut=text.cut, clock=deck.options.monotonic, id=id)
+    table = RecordTable((), sort=view.sort, cut=cells.cut, clock=deck.options.monotonic, id=id)
     return table
 
 

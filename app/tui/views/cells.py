@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from app.model import text
 from app.model.snapshot import SourceStatus
 from app.tui.picture import Picture, Times
+from widgets.cells import cut_end
 from widgets.columns import Align, Cell, Column
 
 ABSENT = Cell("-", None, "dim")
@@ -21,6 +22,12 @@ def left(id: str, title: str, width: int, priority: int = 1, *, flex: bool = Fal
 
 def right(id: str, title: str, width: int, priority: int = 1, *, help: str = "") -> Column:
     return Column(id, title, width, Align.RIGHT, priority, False, help)
+
+
+def cut(value: str, room: int) -> str:
+    """Cuts names in the middle, where they differ at their tails, and sentences at the end: their cause comes first."""
+    sentence = " " in value and "›" not in value
+    return cut_end(value, room) if sentence else text.cut(value, room)
 
 
 def plain(value: str, style: str = "") -> Cell:

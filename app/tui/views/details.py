@@ -36,8 +36,8 @@ def _answer(answer: Answer) -> str:
     return "" if answer is Answer.OK else f"no answer ({answer.value}): figures are the last known"
 
 
-def _limit(value: float, shown: str) -> str:
-    return shown if value > 0 else "no limit"
+def _of(value: str, limit: float, shown: str) -> str:
+    return f"{value} of {shown}" if limit > 0 else f"{value}, no limit"
 
 
 def stream_detail(key: str, picture: Picture, width: int) -> list[Line]:
@@ -53,7 +53,7 @@ def stream_detail(key: str, picture: Picture, width: int) -> list[Line]:
         f"R{stream.replicas}",
         _answer(stream.answer),
     )
-    lines = [parts.head(stream.name, standing, said, picture)]
+    lines = [parts.head(stream.name, standing, said)]
     lines += parts.findings(picture.findings_of(f"stream:{key}"), picture)
     lines += [rule("Fill")]
     lines += parts.facts(_fill(stream, picture), width)
@@ -85,8 +85,8 @@ def _fill(stream: Stream, picture: Picture) -> list[Fact]:
     trend = sparkline(flow.trend, 10).strip()
     full = "" if share is None else f"{text.percent(share)} of the nearest limit, discard {stream.discard}"
     return [
-        ("messages", f"{stream.messages:,} of {_limit(stream.max_messages, f'{stream.max_messages:,}')}"),
-        ("size", f"{text.size(stream.bytes)} of {_limit(stream.max_bytes, text.size(stream.max_bytes))}"),
+        ("messages", _of(f"{stream.messages:,}", stream.max_messages, f"{stream.max_messages:,}")),
+        ("size", _of(text.size(stream.bytes), stream.max_bytes, text.size(stream.max_bytes))),
         ("full", full, "warn" if share is not None and share >= 0.9 and stream.discard == "new" else ""),
         ("stored", f"{text.rate(flow.rate_in)} {trend}"),
         ("sequences", f"{stream.first_seq:,} to {stream.last_seq:,}"),
@@ -104,8 +104,7 @@ def _stream_settings(stream: Stream, picture: Picture) -> list[Fact]:
         ("description", stream.description),
         ("subjects", subjects),
         ("limits", streams.limits(stream) or "none"),
-        ("max age", text.duration(stream.max_age) if stream.max_age else "no limit"),
-        ("message size", text.size(stream.max_message_size) if stream.max_message_size > 0 else "no limit"),
+        ("message size", f"at most {text.size(stream.max_message_size)}" if stream.max_message_size > 0 else ""),
         ("duplicates", f"kept out for {text.duration(stream.duplicate_window)}" if stream.duplicate_window else ""),
         ("direct get", "allowed" if stream.allow_direct else "not allowed"),
         ("sealed", "yes" if stream.sealed else ""),
@@ -150,7 +149,7 @@ def consumer_detail(key: str, picture: Picture, width: int) -> list[Line]:
         "paused" if consumer.paused else "",
         _answer(consumer.answer),
     )
-    lines = [parts.head(picture.consumer_label(consumer.name), standing, said, picture)]
+    lines = [parts.head(picture.consumer_label(consumer.name), standing, said)]
     lines += parts.findings(picture.findings_of(f"consumer:{key}"), picture)
     lines += [rule("Course"), *parts.facts(_course(consumer, picture), width)]
     lines += [rule("Belongs to")]
@@ -192,7 +191,7 @@ def _course(consumer: Consumer, picture: Picture) -> list[Fact]:
         ("empty in", consumers.drain(consumer, picture).text if consumer.pending else ""),
         (
             "ack pending",
-            "" if ackless else f"{consumer.ack_pending:,} of {_limit(most, f'{most:,}')}",
+            "" if ackless else _of(f"{consumer.ack_pending:,}", most, f"{most:,}"),
             "warn" if full else "",
         ),
         ("redelivered", f"{consumer.redelivered:,}"),
@@ -240,7 +239,7 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
     state = agent.state if agent.presence is Presence.LIVE else agent.presence.value
     last = beat.beat if beat is not None else agent.since
     heard = f"heartbeat {ago(last, picture)} ago" if last is not None else ""
-    lines = [parts.head(agent.hostname, standing, (state, heard), picture)]
+    lines = [parts.head(agent.hostname, standing, (state, heard))]
     lines += parts.findings(picture.findings_of(f"agent:{key}"), picture)
     lines += _conditions(agent, picture)
     lines += parts.table(

@@ -22,9 +22,10 @@ def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
     if finding is None:
         return [BLANK, Line((("  This finding has cleared. esc goes back", "dim"),))]
     health = Health.STALE if finding.last_known or picture.lost else finding.severity.health
+    told = "" if health is finding.severity.health and finding.severity.name == health.word else finding.severity.name
     lines = [
         parts.head(
-            finding.subject, Standing(health), (finding.severity.name, finding.kind, f"rule {finding.rule}"), picture
+            finding.subject, Standing(health), (told, finding.kind, f"rule {finding.rule}"), target=_first(finding)
         )
     ]
     for number, piece in enumerate(wrap_cells(finding.what, width - 4)[:6]):
@@ -41,6 +42,12 @@ def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
         lines += parts.findings(sorted(folded, key=lambda other: (-other.severity.rank, other.id)), picture)
     lines += _steps(finding, width)
     return lines
+
+
+def _first(finding: Finding) -> str:
+    """What Enter on the finding itself opens: the first thing it is about."""
+    kinds = ("agent", "stream", "consumer")
+    return next((ref for ref in finding.refs if ref.partition(":")[0] in kinds), "")
 
 
 def _since(finding: Finding, picture: Picture) -> list[parts.Fact]:

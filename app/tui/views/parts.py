@@ -35,14 +35,14 @@ def gone(noun: str, key: str, picture: Picture) -> list[Line]:
     ]
 
 
-def head(name: str, standing: Standing, said: Sequence[str], picture: Picture) -> Line:
+def head(name: str, standing: Standing, said: Sequence[str], *, target: str = "") -> Line:
     """The first line: state, name, and what is said of it in a few words."""
     glyph = standing.health.glyph
     spans: list[Span] = [(f" {glyph} {standing.health.word} ", standing.health.value), (name, "strong")]
     told = " · ".join(part for part in said if part)
     if told:
         spans.append((" · " + told, "dim"))
-    return Line(tuple(spans), key="head", copy=name)
+    return Line(tuple(spans), key="head", target=target, copy=name)
 
 
 def facts(pairs: Iterable[Fact], width: int) -> list[Line]:
@@ -96,7 +96,7 @@ def table(
                 cell.text,
                 slot.width,
                 right=slot.column.align is Align.RIGHT,
-                cut=text.cut,
+                cut=cells.cut,
             )
             spans.append(
                 (shown + (" " if number < len(slots) - 1 else ""), "dim" if row.dim and number else cell.style)
