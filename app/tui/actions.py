@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from app.feed.protocol import FeedState
 from app.model.text import cut as middle_cut
-from app.model.triage.rules import RULES, THRESHOLDS, explain
-from app.model.triage.thresholds import ThresholdError, Thresholds
 from app.tui import commands, keys, registry
 from app.tui.commands import Command, CommandError
 from app.tui.screens.help import HelpPage
@@ -317,9 +315,14 @@ class Actions:
             app.exit()
 
     def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
+        from app.model.triage.rules import RULES
+
         return [rule.id for rule in RULES] if place == 0 else ()
 
     async def _explain(self, rule: str) -> None:
+        from app.model.triage.rules import THRESHOLDS, explain
+        from app.model.triage.thresholds import ThresholdError, Thresholds
+
         try:
             told = explain(rule, Thresholds(THRESHOLDS, self._app.options.thresholds))
         except KeyError:

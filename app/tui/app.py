@@ -78,6 +78,8 @@ class WatchdeckApp(App[None], inherit_bindings=False):
         self.body = Vertical(id="body")
         self.messages = MessageLine(id="message")
         self.prompt = FilterBar(id="prompt")
+        for hidden in (self.prompt, self.crumbs):
+            hidden.add_class("-off")
         self.hint_bar = HintBar(id="hints")
         self.paused_at: float | None = None
         self._drawn = False
@@ -104,7 +106,6 @@ class WatchdeckApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._drawn = True
-        self.prompt.add_class("-off")
         self.page_changed()
         self.deck_actions.greet()
         self.set_interval(1.0, self.tick)

@@ -14,7 +14,6 @@ from app.model.findings import Finding
 from app.model.fleet import Agent, AgentConsumer, parse_consumer
 from app.model.health import Health
 from app.model.snapshot import SECTIONS, Capability, Snapshot, SourceState, SourceStatus
-from app.model.triage.standing import stale_sections, standings
 
 SILENCE = 12.0
 """Seconds without a word of the worker after which everything is stale."""
@@ -97,6 +96,9 @@ class Picture:
         self.snapshot, self.state, self.note, self._heard = frame.snapshot, frame.state, frame.note, frame.heard
         self.held |= changes.whole
         dirty = {name: set(changes.of(name)) for name in SECTIONS}
+        # Not before the first facts: the first frame does not wait for the rules to be imported.
+        from app.model.triage.standing import stale_sections
+
         self._stale = stale_sections(frame.snapshot)
         self.look_at_clock()
         if "findings" in changes.whole or changes.of("findings"):
@@ -126,6 +128,8 @@ class Picture:
                 dirty[f"{kind}s"].add(key)
 
     def _index_findings(self) -> None:
+        from app.model.triage.standing import standings
+
         self._worst = dict(standings(self.snapshot.findings))
         self._of_ref.clear()
         for finding in self.snapshot.findings.values():

@@ -60,20 +60,18 @@ class OverviewPage(Page):
         self._began = deck.options.monotonic()
 
     def compose(self) -> ComposeResult:
-        with self._columns:
-            with self._left:
-                with self._now_pane:
-                    yield self._now_title
-                    yield self.now
-                    yield self._opening
-                if "consumers" in self._panes:
-                    yield self._panes["consumers"]
-            with self._middle:
-                yield from (pane for name, pane in self._panes.items() if name != "consumers")
-        yield self._lines
+        with self._columns, self._left, self._now_pane:
+            yield self._opening
 
-    def on_mount(self) -> None:
-        self._arrange()
+    def _mount_parts(self, *, facts: bool, panes: bool) -> None:
+        """What is not on the first frame comes when it is needed: the first frame waits for none of it."""
+        if facts and not self.now.is_attached:
+            self._now_pane.mount(self._now_title, self.now, before=self._opening)
+            self.mount(self._lines)
+        if panes and not self._middle.is_attached:
+            self._left.mount(self._panes["consumers"])
+            self._columns.mount(self._middle)
+            self._middle.mount(*(pane for name, pane in self._panes.items() if name != "consumers"))
 
     @property
     def sections(self) -> frozenset[str]:
@@ -107,6 +105,7 @@ class OverviewPage(Page):
         opening = bool(self._opening_lines())
         panes = size.width >= PANES_FROM[0] and size.height >= PANES_FROM[1] - 1 and not opening
         lines = not panes and size.height >= LINES_FROM and size.width >= 60 and not opening
+        self._mount_parts(facts=not opening, panes=panes)
         zoom = self._focus if self._zoomed else ""
         self.set_class(panes, "-panes")
         self.set_class(panes and size.width >= WIDE_FROM[0], "-wide")
