@@ -35,7 +35,7 @@ def plan(turns: Iterable[Turn], budget: int) -> tuple[str, ...]:
     rest = [turn for turn in ordered if not turn.busy and not turn.on_screen]
     chosen: list[Turn] = []
     left = _take(chosen, seen, budget)
-    share = min(_share(rest), max(1, left // 2) if busy else left) if rest else 0
+    share = min(_share(rest), left, max(1, left // 2) if busy else left) if rest else 0
     _take(chosen, busy, left - share)
     _take(chosen, rest, share)
     return tuple(turn.name for turn in chosen)
