@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.feed.protocol import FeedState
 from app.model.text import cut as middle_cut
 from app.tui import commands, keys, registry
-from app.tui.commands import Command, CommandError
+from app.tui.command_line import CommandLine
 from app.tui.screens.help import HelpPage
 from app.tui.screens.now import worst_first
 from app.tui.screens.raw import JsonPage
-from app.tui.screens.text import TextPage
 from widgets.row_filter import FilterError
 
 if TYPE_CHECKING:
@@ -35,24 +31,24 @@ class Actions:
         self._filter_before = ""
         self._greeting = False
         self._wanted: str | None = None
-        self.commands: tuple[Command, ...] = self._commands()
+        self.command_line = CommandLine(app, self)
 
     # -- keys --------------------------------------------------------------------------------------------------------
     async def perform(self, action: str) -> None:
         self._dismiss_greeting()
         if action.startswith("view."):
-            await self._show_view(keys.VIEW_NUMBERS[action.removeprefix("view.")])
+            await self.show_view(keys.VIEW_NUMBERS[action.removeprefix("view.")])
             return
         own = {
             "back": self._back,
             "quit": self._quit,
             "interrupt": self._leave,
-            "help": self._help,
+            "help": self.help,
             "json": self._json,
             "worst": self._worst,
             "pause": self._pause,
             "refresh": self._refresh,
-            "times": self._times,
+            "times": self.times,
             "redraw": self._redraw,
             "suspend": self._suspend,
         }
@@ -65,7 +61,7 @@ class Actions:
     def _words(self, action: str) -> str:
         return next((key.words for key in self._app.table if key.id == action), action).partition(":")[0]
 
-    async def _show_view(self, view_id: str) -> None:
+    async def show_view(self, view_id: str) -> None:
         await self._app.stacks.show(self._app.body, view_id)
         self._app.page_changed()
 
@@ -73,7 +69,7 @@ class Actions:
         """A detail below the page in front, or another view."""
         kind, _, key = ref.partition(":")
         if kind == "view":
-            await self._show_view(key)
+            await self.show_view(key)
             return
         page = registry.detail_page(self._app, self._app.stacks.view_id, ref)
         if page is None:
@@ -97,13 +93,13 @@ class Actions:
     async def _leave(self) -> None:
         self._app.exit()
 
-    async def _help(self, *, words: bool = False) -> None:
+    async def help(self, *, words: bool = False) -> None:
         page = self._app.stacks.page
         if isinstance(page, HelpPage):
             page.turn()
             return
         view = registry.view(page.view_id) if page.kind == "list" else None
-        help_page = HelpPage(self._app, page, self._app.table, self.commands, view)
+        help_page = HelpPage(self._app, page, self._app.table, self.command_line.commands, view)
         help_page.showing_words = words
         await self._app.stacks.push(self._app.body, help_page)
         self._app.page_changed()
@@ -142,7 +138,7 @@ class Actions:
         self._app.ask_for_refresh()
         self.say("collecting now")
 
-    async def _times(self) -> None:
+    async def times(self) -> None:
         picture = self._app.picture
         picture.times = picture.times.next
         self._app.stacks.page.rebuild()
@@ -222,10 +218,10 @@ class Actions:
     def _show_field(self, prompt: str, text: str, error: str = "") -> None:
         hint = ""
         if prompt == ":":
-            completed = commands.complete(text, self.commands)
+            completed = commands.complete(text, self.command_line.commands)
             hint = completed[len(text) :] if completed.startswith(text) and text else ""
             if not hint and not error and text:
-                found = commands.candidates(text, self.commands)
+                found = commands.candidates(text, self.command_line.commands)
                 hint = f"   {'  '.join(found)}" if len(found) > 1 else ""
         self._app.prompt.show(prompt, text, cursor=len(text), hint=hint, error=error)
 
@@ -247,11 +243,11 @@ class Actions:
     async def take_text(self, prompt: str, text: str) -> None:
         self._prompting(False)
         if prompt == "/":
-            self._take_filter(text)
+            self.take_filter(text)
         else:
-            await self._run(text)
+            await self.command_line.run(text)
 
-    def _take_filter(self, text: str) -> None:
+    def take_filter(self, text: str) -> None:
         self._wanted = None
         try:
             self._app.stacks.page.set_filter(text)
@@ -267,142 +263,7 @@ class Actions:
                 self._app.stacks.page.set_filter(before)
 
     def complete_text(self, prompt: str, text: str) -> str:
-        return commands.complete(text, self.commands) if prompt == ":" else text
+        return commands.complete(text, self.command_line.commands) if prompt == ":" else text
 
     async def menu_key(self, key: str) -> bool:
         return False
-
-    # -- commands ----------------------------------------------------------------------------------------------------
-    async def _run(self, text: str) -> None:
-        try:
-            call = commands.parse(text, self.commands)
-        except CommandError as fault:
-            self._app.say(str(fault), error=True)
-            return
-        if call is None:
-            return
-        if call.name in keys.VIEW_NUMBERS:
-            await self._show_view(keys.VIEW_NUMBERS[call.name])
-        elif call.name == "overview" or registry.view(call.name) is not None:
-            await self._show_view(call.name)
-        elif call.name in ("agent", "stream", "consumer"):
-            await self._open_named(call.name, call.arguments)
-        elif call.name == "filter":
-            self._take_filter(call.rest)
-        else:
-            await self._setting(call.name, call.rest)
-
-    async def _setting(self, name: str, rest: str) -> None:
-        app = self._app
-        if name == "theme":
-            if rest not in app.available_themes:
-                app.say(
-                    f"no theme {rest}; nearest: {', '.join(commands.nearest(rest, app.available_themes))}", error=True
-                )
-                return
-            app.theme = rest
-        elif name == "utc":
-            await self._times_to("UTC")
-        elif name == "ascii":
-            app.draw_in(ascii=not app.ascii_filter.enabled)
-        elif name == "columns":
-            await self._help(words=True)
-        elif name == "explain":
-            await self._explain(rest)
-        elif name == "screenshot":
-            self._screenshot(rest)
-        elif name == "quit":
-            app.exit()
-
-    def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
-        from app.model.triage.rules import RULES
-
-        return [rule.id for rule in RULES] if place == 0 else ()
-
-    async def _explain(self, rule: str) -> None:
-        from app.model.triage.rules import THRESHOLDS, explain
-        from app.model.triage.thresholds import ThresholdError, Thresholds
-
-        try:
-            told = explain(rule, Thresholds(THRESHOLDS, self._app.options.thresholds))
-        except KeyError:
-            near = commands.nearest(rule, self._rules(0, ()))
-            self._app.say(f"no rule {rule}; nearest: {', '.join(near)}", error=True)
-        except ThresholdError as fault:
-            self._app.say(f"[thresholds]: {fault}", error=True)
-        else:
-            page = TextPage(self._app, self._app.stacks.page, rule, told)
-            await self._app.stacks.push(self._app.body, page)
-            self._app.page_changed()
-
-    async def _times_to(self, word: str) -> None:
-        while self._app.picture.times.value != word:
-            await self._times()
-
-    def _screenshot(self, rest: str) -> None:
-        stamp = self._app.options.wall().astimezone(UTC)
-        path = Path(rest).expanduser() if rest else Path(f"watchdeck-{stamp:%Y%m%d-%H%M%S}.svg")
-        try:
-            path.write_text(self._app.export_screenshot(title="watchdeck"), encoding="utf-8")
-        except OSError as fault:
-            self._app.say(f"not written: {fault.strerror} ({path})", error=True)
-        else:
-            self.say(f"written: {path}")
-
-    async def _open_named(self, kind: str, arguments: Sequence[str]) -> None:
-        key = self._named(kind, arguments)
-        if key:
-            await self.open_ref(f"{kind}:{key}")
-        else:
-            near = commands.nearest(arguments[-1], self._choices(kind, len(arguments) - 1, arguments[:-1]))
-            more = f"; nearest: {', '.join(near)}" if near else ""
-            self._app.say(f"no {kind} {' '.join(arguments)}{more}", error=True)
-
-    def _named(self, kind: str, arguments: Sequence[str]) -> str:
-        snapshot, picture = self._app.picture.snapshot, self._app.picture
-        if kind == "stream":
-            wanted = arguments[0]
-            labels = (stream.name for stream in snapshot.streams.values() if stream.label == wanted)
-            return wanted if wanted in snapshot.streams else next(labels, "")
-        if kind == "consumer":
-            stream = self._named("stream", arguments[:1]) or arguments[0]
-            for consumer in picture.consumers_of_stream(stream):
-                if arguments[1] in (consumer.name, picture.consumer_label(consumer.name)):
-                    return consumer.key
-            return ""
-        for agent in snapshot.agents.values():
-            if arguments[0] in (agent.hostname, agent.machine_id, agent.key):
-                return agent.key
-        return ""
-
-    def _choices(self, kind: str, place: int, before: Sequence[str]) -> Iterable[str]:
-        snapshot, picture = self._app.picture.snapshot, self._app.picture
-        if kind == "agent" and place == 0:
-            return [agent.hostname for agent in snapshot.agents.values()]
-        if kind in ("stream", "consumer") and place == 0:
-            return [stream.label for stream in snapshot.streams.values()]
-        if kind == "consumer" and place == 1:
-            stream = self._named("stream", before[:1])
-            return [picture.consumer_label(consumer.name) for consumer in picture.consumers_of_stream(stream)]
-        return ()
-
-    def _commands(self) -> tuple[Command, ...]:
-        named = [
-            Command("agent", "open an agent", "NAME", lambda p, b: self._choices("agent", p, b), 1),
-            Command("consumer", "open a consumer", "STREAM NAME", lambda p, b: self._choices("consumer", p, b), 2),
-            Command("stream", "open a stream", "NAME", lambda p, b: self._choices("stream", p, b), 1),
-        ]
-        views = [Command(number, f"view {name}") for number, name in keys.VIEW_NUMBERS.items()]
-        views += [Command(name, f"view {number}") for number, name in keys.VIEW_NUMBERS.items()]
-        return (
-            *views,
-            *named,
-            Command("filter", "filter this list; empty: all", "TEXT"),
-            Command("theme", "colours", "NAME", lambda p, b: sorted(self._app.available_themes) if p == 0 else (), 1),
-            Command("utc", "times as UTC"),
-            Command("ascii", "glyphs and lines in ASCII only, and back"),
-            Command("columns", "the columns of this list, spelt out"),
-            Command("explain", "when a rule fires, and by which thresholds", "RULE", self._rules, 1),
-            Command("screenshot", "this screen as an SVG file", "[FILE]"),
-            Command("quit", "leave"),
-        )

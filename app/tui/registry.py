@@ -9,15 +9,10 @@ from app.tui.picture import Picture
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.page import Deck
 from app.tui.views import agents, consumers, streams
-from app.tui.views.details import (
-    agent_detail,
-    agent_name,
-    consumer_detail,
-    consumer_name,
-    stream_detail,
-    stream_name,
-)
+from app.tui.views.agent_detail import agent_detail, agent_name
+from app.tui.views.consumer_detail import consumer_detail, consumer_name
 from app.tui.views.finding_detail import finding_detail, finding_name
+from app.tui.views.stream_detail import stream_detail, stream_name
 from app.tui.views.view import View
 
 VIEWS: tuple[View, ...] = (streams.VIEW, consumers.VIEW, agents.VIEW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -11,12 +11,14 @@ from textual.containers import Horizontal, Vertical
 
 from app.model import text
 from app.tui import sentences
-from app.tui.lines import Line, Span, rule
-from app.tui.picture import Changes, Picture
+from app.tui.lines import Line, rule
+from app.tui.opening import opening as opening_lines
+from app.tui.picture import Changes
 from app.tui.screens import now
 from app.tui.screens.document import Document
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
+from app.tui.view_lines import view_line
 from app.tui.views import cells
 from app.tui.views.view import View
 from widgets.now_list import NowList
@@ -28,12 +30,6 @@ WIDE_FROM = (190, 30)
 LINES_FROM = 24
 """Lines of the terminal under which the lines of the views go."""
 NOW_LEAST = 7
-
-_LINES: Mapping[str, Callable[[Picture], str]] = {
-    "streams": sentences.streams_line,
-    "consumers": sentences.consumers_line,
-    "agents": sentences.agents_line,
-}
 
 
 class OverviewPage(Page):
@@ -179,7 +175,7 @@ class OverviewPage(Page):
         if now.worst_first(self.picture) and self.picture.snapshot.streams:
             return []
         running = self.deck.options.monotonic() - self._began
-        return sentences.opening(self.picture, running, self.deck.options.target)
+        return opening_lines(self.picture, running, self.deck.options.target)
 
     def _write_now(self) -> None:
         found = now.worst_first(self.picture, info=self._info, wanted=self.filter_text)
@@ -212,17 +208,7 @@ class OverviewPage(Page):
         self._now_title.show([title])
 
     def _view_lines(self) -> list[Line]:
-        lines = [rule("All")]
-        for view in self._present():
-            count = self.picture.snapshot.counts.get(view.section)
-            spans: list[Span] = [(f" {view.number} ", "accent"), (f"{view.title:<11}", "")]
-            tally = sentences.counts(count) if count else ()
-            used = sum(len(part) for part, _ in tally)
-            spans += [*tally, (" " * max(1, 18 - used), "")]
-            said = _LINES[view.id](self.picture)
-            spans.append((said, ""))
-            lines.append(Line(tuple(spans), key=view.id, target=f"view:{view.id}"))
-        return lines
+        return [rule("All"), *(view_line(view, self.picture) for view in self._present())]
 
     # -- keys --------------------------------------------------------------------------------------------------------
     async def perform(self, action: str) -> bool:

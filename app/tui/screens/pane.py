@@ -10,7 +10,7 @@ from app.tui.lines import Line, Span
 from app.tui.picture import Changes
 from app.tui.screens.document import Document
 from app.tui.screens.page import Deck
-from app.tui.screens.resource import Rows, perform_on_table, table_for
+from app.tui.screens.rows import Rows, perform_on_table, table_for
 from app.tui.views.view import View
 
 

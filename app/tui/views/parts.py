@@ -8,6 +8,7 @@ from heapq import nlargest
 from typing import Any
 
 from app.model import text
+from app.model.broker import Answer, Consumer, Stream
 from app.model.findings import Finding
 from app.model.health import Health
 from app.tui.lines import BLANK, Line, Span, rule
@@ -20,6 +21,8 @@ from widgets.columns import Align, fit_columns
 LABEL = 16
 """Cells of the label of a fact."""
 
+SUBJECTS_SHOWN = 20
+"""Subjects, filters and metadata that are written out."""
 MOST_ROWS = 200
 """Rows of another view in a detail; the view itself has all."""
 
@@ -153,3 +156,39 @@ def both(at: datetime | None, picture: Picture) -> str:
     zone = shown.tzname() if picture.times is Times.LOCAL else "UTC"
     date = "" if age < 86400 else f"{shown:%Y-%m-%d} "
     return f"{date}{shown:%H:%M:%S} {text.clean(zone or '')}, {text.duration(text.age_step(age))} ago"
+
+
+def name_of(key: str, picture: Picture) -> str:
+    return text.cut(key, 60)
+
+
+def answer(answer: Answer) -> str:
+    return "" if answer is Answer.OK else f"no answer ({answer.value}): figures are the last known"
+
+
+def of(value: str, limit: float, shown: str) -> str:
+    return f"{value} of {shown}" if limit > 0 else f"{value}, no limit"
+
+
+def copies(holder: Stream | Consumer) -> list[Line]:
+    cluster = holder.cluster
+    if cluster is None:
+        return []
+    leader = cluster.leader or "none"
+    lines = [rule("Copies")]
+    lines.append(
+        Line((("  leader    ", "dim"), (leader, "" if cluster.leader else "crit")), key="leader", copy=cluster.leader)
+    )
+    for peer in cluster.peers:
+        state = "offline" if peer.offline else "current" if peer.current else "not current"
+        told = f"{state}, {text.count(peer.lag)} behind, seen {text.duration(peer.active)} ago"
+        style = "crit" if peer.offline else "" if peer.current else "warn"
+        fault = peer.offline or not peer.current
+        lines.append(
+            Line(
+                (("  peer      ", "dim"), (f"{peer.name:<20} ", ""), (told, style)),
+                key=f"peer {peer.name}",
+                fault=fault,
+            )
+        )
+    return lines

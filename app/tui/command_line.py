@@ -1,0 +1,159 @@
+"""The command line of `:`: what each command does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.tui import commands, keys, registry
+from app.tui.commands import Command, CommandError
+from app.tui.screens.text import TextPage
+
+if TYPE_CHECKING:
+    from app.tui.actions import Actions
+    from app.tui.app import WatchdeckApp
+
+
+class CommandLine:
+    """Runs commands on the app, and knows what completes their arguments."""
+
+    def __init__(self, app: WatchdeckApp, actions: Actions) -> None:
+        self._app = app
+        self._actions = actions
+        self.commands: tuple[Command, ...] = self._commands()
+
+    async def run(self, text: str) -> None:
+        try:
+            call = commands.parse(text, self.commands)
+        except CommandError as fault:
+            self._app.say(str(fault), error=True)
+            return
+        if call is None:
+            return
+        if call.name in keys.VIEW_NUMBERS:
+            await self._actions.show_view(keys.VIEW_NUMBERS[call.name])
+        elif call.name == "overview" or registry.view(call.name) is not None:
+            await self._actions.show_view(call.name)
+        elif call.name in ("agent", "stream", "consumer"):
+            await self._open_named(call.name, call.arguments)
+        elif call.name == "filter":
+            self._actions.take_filter(call.rest)
+        else:
+            await self._setting(call.name, call.rest)
+
+    async def _setting(self, name: str, rest: str) -> None:
+        app = self._app
+        if name == "theme":
+            if rest not in app.available_themes:
+                app.say(
+                    f"no theme {rest}; nearest: {', '.join(commands.nearest(rest, app.available_themes))}", error=True
+                )
+                return
+            app.theme = rest
+        elif name == "utc":
+            await self._times_to("UTC")
+        elif name == "ascii":
+            app.draw_in(ascii=not app.ascii_filter.enabled)
+        elif name == "columns":
+            await self._actions.help(words=True)
+        elif name == "explain":
+            await self._explain(rest)
+        elif name == "screenshot":
+            self._screenshot(rest)
+        elif name == "quit":
+            app.exit()
+
+    def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
+        from app.model.triage.rules import RULES
+
+        return [rule.id for rule in RULES] if place == 0 else ()
+
+    async def _explain(self, rule: str) -> None:
+        from app.model.triage.rules import THRESHOLDS, explain
+        from app.model.triage.thresholds import ThresholdError, Thresholds
+
+        try:
+            told = explain(rule, Thresholds(THRESHOLDS, self._app.options.thresholds))
+        except KeyError:
+            near = commands.nearest(rule, self._rules(0, ()))
+            self._app.say(f"no rule {rule}; nearest: {', '.join(near)}", error=True)
+        except ThresholdError as fault:
+            self._app.say(f"[thresholds]: {fault}", error=True)
+        else:
+            page = TextPage(self._app, self._app.stacks.page, rule, told)
+            await self._app.stacks.push(self._app.body, page)
+            self._app.page_changed()
+
+    async def _times_to(self, word: str) -> None:
+        while self._app.picture.times.value != word:
+            await self._actions.times()
+
+    def _screenshot(self, rest: str) -> None:
+        stamp = self._app.options.wall().astimezone(UTC)
+        path = Path(rest).expanduser() if rest else Path(f"watchdeck-{stamp:%Y%m%d-%H%M%S}.svg")
+        try:
+            path.write_text(self._app.export_screenshot(title="watchdeck"), encoding="utf-8")
+        except OSError as fault:
+            self._app.say(f"not written: {fault.strerror} ({path})", error=True)
+        else:
+            self._app.say(f"written: {path}")
+
+    async def _open_named(self, kind: str, arguments: Sequence[str]) -> None:
+        key = self._named(kind, arguments)
+        if key:
+            await self._actions.open_ref(f"{kind}:{key}")
+        else:
+            near = commands.nearest(arguments[-1], self._choices(kind, len(arguments) - 1, arguments[:-1]))
+            more = f"; nearest: {', '.join(near)}" if near else ""
+            self._app.say(f"no {kind} {' '.join(arguments)}{more}", error=True)
+
+    def _named(self, kind: str, arguments: Sequence[str]) -> str:
+        snapshot, picture = self._app.picture.snapshot, self._app.picture
+        if kind == "stream":
+            wanted = arguments[0]
+            labels = (stream.name for stream in snapshot.streams.values() if stream.label == wanted)
+            return wanted if wanted in snapshot.streams else next(labels, "")
+        if kind == "consumer":
+            stream = self._named("stream", arguments[:1]) or arguments[0]
+            for consumer in picture.consumers_of_stream(stream):
+                if arguments[1] in (consumer.name, picture.consumer_label(consumer.name)):
+                    return consumer.key
+            return ""
+        for agent in snapshot.agents.values():
+            if arguments[0] in (agent.hostname, agent.machine_id, agent.key):
+                return agent.key
+        return ""
+
+    def _choices(self, kind: str, place: int, before: Sequence[str]) -> Iterable[str]:
+        snapshot, picture = self._app.picture.snapshot, self._app.picture
+        if kind == "agent" and place == 0:
+            return [agent.hostname for agent in snapshot.agents.values()]
+        if kind in ("stream", "consumer") and place == 0:
+            return [stream.label for stream in snapshot.streams.values()]
+        if kind == "consumer" and place == 1:
+            stream = self._named("stream", before[:1])
+            return [picture.consumer_label(consumer.name) for consumer in picture.consumers_of_stream(stream)]
+        return ()
+
+    def _commands(self) -> tuple[Command, ...]:
+        named = [
+            Command("agent", "open an agent", "NAME", lambda p, b: self._choices("agent", p, b), 1),
+            Command("consumer", "open a consumer", "STREAM NAME", lambda p, b: self._choices("consumer", p, b), 2),
+            Command("stream", "open a stream", "NAME", lambda p, b: self._choices("stream", p, b), 1),
+        ]
+        views = [Command(number, f"view {name}") for number, name in keys.VIEW_NUMBERS.items()]
+        views += [Command(name, f"view {number}") for number, name in keys.VIEW_NUMBERS.items()]
+        return (
+            *views,
+            *named,
+            Command("filter", "filter this list; empty: all", "TEXT"),
+            Command("theme", "colours", "NAME", lambda p, b: sorted(self._app.available_themes) if p == 0 else (), 1),
+            Command("utc", "times as UTC"),
+            Command("ascii", "glyphs and lines in ASCII only, and back"),
+            Command("columns", "the columns of this list, spelt out"),
+            Command("explain", "when a rule fires, and by which thresholds", "RULE", self._rules, 1),
+            Command("screenshot", "this screen as an SVG file", "[FILE]"),
+            Command("quit", "leave"),
+        )
