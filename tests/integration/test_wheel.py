@@ -18,10 +18,11 @@ import asyncio, sys
 from pathlib import Path
 import app
 from app.tui.app import WatchdeckApp
+from app.tui.options import DeckOptions
 from tests_literal import LiteralFeed
 
 async def main() -> None:
-    deck = WatchdeckApp(LiteralFeed())
+    deck = WatchdeckApp(LiteralFeed(), options=DeckOptions())
     async with deck.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
     print(Path(app.__file__).resolve())
