@@ -386,6 +386,7 @@ class LiteralFeed:
     def __init__(self, *snapshots: Snapshot, state: FeedState = FeedState.LIVE) -> None:
         self.clock = 1000.0
         self.watched: frozenset[str] = frozenset()
+        self.looked: list[frozenset[str]] = []
         self.refreshed = 0
         self.closed = False
         self._last = Snapshot()
@@ -435,6 +436,9 @@ class LiteralFeed:
         self.watched = frozenset(sections)
         if fresh and self._last.at is not None:
             self._queue.put_nowait(Frame(self._last, self._state, whole=fresh, heard=self.clock))
+
+    def look(self, refs: Collection[str]) -> None:
+        self.looked.append(frozenset(refs))
 
     async def frames(self) -> AsyncIterator[Frame]:
         while (frame := await self._queue.get()) is not None:

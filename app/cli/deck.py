@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.run import USAGE, Failure
-from app.feed.protocol import Feed, Frame
+from app.model.text import clean
 from app.settings import Settings, places
 from app.settings.scrub import scrub
 from app.tui.app import WatchdeckApp
@@ -20,6 +20,7 @@ from app.tui.options import DeckOptions
 
 if TYPE_CHECKING:
     from app.feed.client import WorkerFeed
+    from app.feed.protocol import Frame
     from app.feed.spawn import Spawner
 
 CRASH_LOG = "crash.log"
@@ -46,13 +47,14 @@ def open_deck(settings: Settings, *, demo: bool = False) -> int:
     return deck.return_code or 0
 
 
-class LateFeed(Feed):
+class LateFeed:
     """The worker's feed, made when the first frame is asked for: the deck has drawn its first picture by then."""
 
     def __init__(self, settings: Settings, *, demo: bool = False) -> None:
         self._settings = settings
         self._demo = demo
         self._sections: Collection[str] = ()
+        self._refs: Collection[str] = ()
         self._feed: WorkerFeed | None = None
         self._spawner: Spawner | None = None
 
@@ -61,6 +63,11 @@ class LateFeed(Feed):
         if self._feed is not None:
             self._feed.watch(sections)
 
+    def look(self, refs: Collection[str]) -> None:
+        self._refs = refs
+        if self._feed is not None:
+            self._feed.look(refs)
+
     async def frames(self) -> AsyncIterator[Frame]:
         from app.feed.client import WorkerFeed
         from app.feed.spawn import Spawner
@@ -68,6 +75,7 @@ class LateFeed(Feed):
         self._spawner = Spawner(self._settings, service=None) if self._demo else Spawner(self._settings)
         self._feed = WorkerFeed(self._spawner.locate)
         self._feed.watch(self._sections)
+        self._feed.look(self._refs)
         async for frame in self._feed.frames():
             yield frame
 
@@ -108,9 +116,11 @@ def _options(settings: Settings, env: Mapping[str, str]) -> DeckOptions:
         utc=settings.deck.utc,
         read_only=settings.read_only or not settings.actions,
         site=settings.nats.context,
+        target=clean(scrub(f"{settings.nats.url} ({settings.nats.origin})")),
         state_dir=settings.state_dir,
         keymap=settings.keys,
         views=settings.views,
+        thresholds=settings.thresholds,
     )
 
 

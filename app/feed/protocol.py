@@ -42,6 +42,10 @@ class Feed(Protocol):
     def watch(self, sections: Collection[str]) -> None:
         """Sets which sections the coming frames hold (names of `SECTIONS`); the findings are always among them."""
 
+    def look(self, refs: Collection[str]) -> None:
+        """Says which rows are on the screen now (`stream:NAME`, `consumer:STREAM/NAME`, `agent:KEY`): the worker
+        asks for them first. Cheap; of very many only some are told."""
+
     def frames(self) -> AsyncIterator[Frame]:
         """Every change as it comes, until `close()`. One consumer."""
 

@@ -131,9 +131,14 @@ class AgentConsumer:
     route: str  # any, all, direct, or label·<key>·<value prefix>
     machine: str  # machine id, sanitised: an Agent's key
 
+    @property
+    def role(self) -> str:
+        """What it is of its host's consumers: `query·any`."""
+        return f"{self.verb}·{self.route}"
+
     def label(self, hostname: str | None) -> str:
         """The name as people say it: `query·any·web-03`; the first 8 of the machine id while nobody knows its host."""
-        return f"{self.verb}·{self.route}·{hostname or self.machine[:8]}"
+        return f"{self.role}·{hostname or self.machine[:8]}"
 
 
 _NAME = re.compile(r"(?:^|_)(?P<verb>query|modify)_(?P<route>any|all|direct|label_.+?)_(?P<machine>[A-Za-z0-9_]+)$")

@@ -38,6 +38,7 @@ from app.model.snapshot import Snapshot
 
 class LiteralFeed:
     def watch(self, sections): ...
+    def look(self, refs): ...
     async def frames(self):
         yield Frame(Snapshot(), FeedState.STARTING)
         await asyncio.Event().wait()

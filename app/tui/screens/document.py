@@ -153,14 +153,12 @@ class Document(LineView):
             builder.add(f"{_DASH} ", dim)
         right = LineBuilder()
         for text, style in line.right:
-            right.add(printable(text), self.paint(style, cursor=cursor))
+            right.add(printable(text), self._shade(style, cursor))
         for text, style in line.spans:
             room = width - builder.cells
             if room < 1:
                 break
-            # In reverse video only states keep their colour: a row of grey patches is hard to read.
-            shown = style if not cursor or style in _STATES else ""
-            self._add(builder, text, self.paint(shown, cursor=cursor), room)
+            self._add(builder, text, self._shade(style, cursor), room)
         if line.title:
             tail = right.cells + 3 if right.cells else 0
             builder.add(" " + _DASH * max(0, width - builder.cells - 1 - tail), dim)
@@ -168,8 +166,12 @@ class Document(LineView):
             gap = width - builder.cells - right.cells - (1 if line.title else 0)
             builder.add(" " * gap, self.paint("", cursor=cursor))
             for text, style in line.right:
-                builder.add(printable(text), self.paint(style, cursor=cursor))
+                builder.add(printable(text), self._shade(style, cursor))
         return builder.strip(width, self.paint("", cursor=cursor))
+
+    def _shade(self, style: str, cursor: bool) -> Style:
+        """The style of a span. In reverse video only states keep their colour: grey patches are hard to read."""
+        return self.paint(style if not cursor or style in _STATES else "", cursor=cursor)
 
     def _add(self, builder: LineBuilder, text: str, style: Style, room: int) -> None:
         shown = printable(text)

@@ -28,9 +28,7 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
     lines = [parts.head(agent.hostname, standing, (state, heard))]
     lines += parts.findings(picture.findings_of(f"agent:{key}"), picture)
     lines += _conditions(agent, picture)
-    lines += parts.table(
-        "Consumers", consumers.VIEW, picture.consumers_of_agent(key), picture, width, without=("owner",)
-    )
+    lines += _consumers(key, picture, width)
     lines += [rule("Host"), *parts.facts(_host(agent, picture), width)]
     if agent.sub_components:
         lines.append(rule("Components", right=str(len(agent.sub_components))))
@@ -49,6 +47,15 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
                 )
             )
     return lines + _timeline(agent, picture)
+
+
+def _consumers(key: str, picture: Picture, width: int) -> list[Line]:
+    """Its consumers. Where all read one stream, the title says which, and their names have that room."""
+    own = picture.consumers_of_agent(key)
+    streams = {consumer.stream for consumer in own}
+    title = f"Consumers on {text.cut(streams.pop(), 40)}" if len(streams) == 1 else "Consumers"
+    without = ("stream",) if title != "Consumers" else ()
+    return parts.table(title, consumers.OF_AGENT, own, picture, width, without=without)
 
 
 def _conditions(agent: Agent, picture: Picture) -> list[Line]:

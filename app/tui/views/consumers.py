@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.model import text
 from app.model.broker import Consumer, hidden
 from app.model.snapshot import Capability
@@ -93,6 +95,11 @@ def _name(consumer: Consumer, picture: Picture) -> Cell:
     return cells.plain(picture.consumer_label(consumer.name))
 
 
+def _role(consumer: Consumer, picture: Picture) -> Cell:
+    parsed = picture.parsed(consumer.name)
+    return cells.plain(parsed.role if parsed is not None else consumer.name)
+
+
 def _deliver(consumer: Consumer, picture: Picture) -> Cell:
     return Cell("∞", None) if consumer.max_deliver <= 0 else cells.number(consumer.max_deliver)
 
@@ -179,3 +186,13 @@ VIEW = View(
         ),
     ),
 )
+
+OF_AGENT = replace(
+    VIEW,
+    fields=tuple(
+        replace(field, cell=_role) if field.column.id == "consumer" else field
+        for field in VIEW.fields
+        if field.column.id != "owner"
+    ),
+)
+"""The consumers of one agent, whose name is said already: `query·label·group·web`."""
