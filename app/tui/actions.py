@@ -15,7 +15,7 @@ from app.tui.screens.raw import JsonPage
 from widgets.row_filter import FilterError
 
 if TYPE_CHECKING:
-    from app.tui.app import WatchdeckApp
+    from app.tui.surface import Surface
 
 COPY_LIMIT = 74_994
 """Bytes that terminals take in one OSC 52 (k9s keeps to the same)."""
@@ -26,7 +26,7 @@ GREETED = "greeted"
 class Actions:
     """Drives the app for the router; one method for each way a key can go."""
 
-    def __init__(self, app: WatchdeckApp) -> None:
+    def __init__(self, app: Surface) -> None:
         self._app = app
         self._filter_before = ""
         self._greeting = False
@@ -88,10 +88,10 @@ class Actions:
         if await self._app.stacks.pop():
             self._app.page_changed()
         else:
-            self._app.exit()
+            self._app.app.exit()
 
     async def _leave(self) -> None:
-        self._app.exit()
+        self._app.app.exit()
 
     async def help(self, *, words: bool = False) -> None:
         page = self._app.stacks.page
@@ -146,11 +146,11 @@ class Actions:
         self.say(f"times: {picture.times.value}")
 
     async def _redraw(self) -> None:
-        self._app.refresh(repaint=True, layout=True)
-        self._app.screen.refresh(repaint=True, layout=True)
+        self._app.app.refresh(repaint=True, layout=True)
+        self._app.app.screen.refresh(repaint=True, layout=True)
 
     async def _suspend(self) -> None:
-        self._app.action_suspend_process()
+        self._app.app.action_suspend_process()
 
     # -- what is said ------------------------------------------------------------------------------------------------
     def say(self, text: str) -> None:
@@ -193,7 +193,7 @@ class Actions:
             return
         raw = text.encode()[:COPY_LIMIT]
         cut = raw.decode(errors="ignore")
-        self._app.copy_to_clipboard(cut)
+        self._app.app.copy_to_clipboard(cut)
         lines = cut.count("\n") + 1
         what = cut if lines == 1 else f"{lines} lines"
         part = f"the first {len(raw):,} bytes of " if len(raw) < len(text.encode()) else ""
@@ -230,7 +230,7 @@ class Actions:
         if prompt == "/":
             # Once for all that was typed in one burst: thousands of rows are not gone through for each letter.
             self._wanted = text
-            self._app.call_later(self._filter_as_typed, text)
+            self._app.app.call_later(self._filter_as_typed, text)
 
     def _filter_as_typed(self, text: str) -> None:
         if self._wanted != text:

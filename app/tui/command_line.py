@@ -13,13 +13,13 @@ from app.tui.screens.text import TextPage
 
 if TYPE_CHECKING:
     from app.tui.actions import Actions
-    from app.tui.app import WatchdeckApp
+    from app.tui.surface import Surface
 
 
 class CommandLine:
     """Runs commands on the app, and knows what completes their arguments."""
 
-    def __init__(self, app: WatchdeckApp, actions: Actions) -> None:
+    def __init__(self, app: Surface, actions: Actions) -> None:
         self._app = app
         self._actions = actions
         self.commands: tuple[Command, ...] = self._commands()
@@ -46,16 +46,17 @@ class CommandLine:
     async def _setting(self, name: str, rest: str) -> None:
         app = self._app
         if name == "theme":
-            if rest not in app.available_themes:
+            if rest not in app.app.available_themes:
                 app.say(
-                    f"no theme {rest}; nearest: {', '.join(commands.nearest(rest, app.available_themes))}", error=True
+                    f"no theme {rest}; nearest: {', '.join(commands.nearest(rest, app.app.available_themes))}",
+                    error=True,
                 )
                 return
-            app.theme = rest
+            app.app.theme = rest
         elif name == "utc":
             await self._times_to("UTC")
         elif name == "ascii":
-            app.draw_in(ascii=not app.ascii_filter.enabled)
+            app.app.draw_in(ascii=not app.app.ascii_filter.enabled)
         elif name == "columns":
             await self._actions.help(words=True)
         elif name == "explain":
@@ -63,7 +64,7 @@ class CommandLine:
         elif name == "screenshot":
             self._screenshot(rest)
         elif name == "quit":
-            app.exit()
+            app.app.exit()
 
     def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
         from app.model.triage.rules import RULES
@@ -94,7 +95,7 @@ class CommandLine:
         stamp = self._app.options.wall().astimezone(UTC)
         path = Path(rest).expanduser() if rest else Path(f"watchdeck-{stamp:%Y%m%d-%H%M%S}.svg")
         try:
-            path.write_text(self._app.export_screenshot(title="watchdeck"), encoding="utf-8")
+            path.write_text(self._app.app.export_screenshot(title="watchdeck"), encoding="utf-8")
         except OSError as fault:
             self._app.say(f"not written: {fault.strerror} ({path})", error=True)
         else:
@@ -149,7 +150,9 @@ class CommandLine:
             *views,
             *named,
             Command("filter", "filter this list; empty: all", "TEXT"),
-            Command("theme", "colours", "NAME", lambda p, b: sorted(self._app.available_themes) if p == 0 else (), 1),
+            Command(
+                "theme", "colours", "NAME", lambda p, b: sorted(self._app.app.available_themes) if p == 0 else (), 1
+            ),
             Command("utc", "times as UTC"),
             Command("ascii", "glyphs and lines in ASCII only, and back"),
             Command("columns", "the columns of this list, spelt out"),

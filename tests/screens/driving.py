@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from app.model.snapshot import Snapshot
 from app.tui.app import WatchdeckApp
 from app.tui.options import DeckOptions
+from app.tui.surface import Surface
 from tests.literals import LiteralFeed
 
 PATIENCE = 10.0
@@ -39,6 +40,12 @@ class Driven:
     pilot: Pilot[None]
     feed: LiteralFeed
     copied: list[str]
+
+    @property
+    def surface(self) -> Surface:
+        """The deck behind the first picture."""
+        assert self.app.surface is not None
+        return self.app.surface
 
     @property
     def lines(self) -> list[str]:
@@ -73,7 +80,7 @@ class Driven:
     async def pass_time(self, seconds: float) -> None:
         """Moves the deck's clock, and lets a second's work be done."""
         self.feed.sleep(seconds)
-        self.app.tick()
+        self.surface.tick()
         await self.settle()
 
     async def until(self, seen: Callable[[], bool]) -> None:
@@ -99,5 +106,6 @@ async def driving(
     app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
     async with app.run_test(size=size) as pilot:
         driven = Driven(app, pilot, feed, copied)
+        await driven.until(lambda: app.surface is not None)
         await driven.settle()
         yield driven

@@ -185,9 +185,9 @@ async def test_a_filter_in_one_burst_runs_no_command(burst: str) -> None:
     async with driving(fleet()) as deck:
         await deck.burst(burst)
         assert deck.app.is_running
-        page = deck.app.stacks.page
+        page = deck.surface.stacks.page
         assert page.filter_text == burst.partition("/")[2].rstrip("\r")
-        assert len(deck.app.stacks.pages) == 1
+        assert len(deck.surface.stacks.pages) == 1
 
 
 async def test_a_burst_that_drills_in_searches_there() -> None:

@@ -158,7 +158,7 @@ async def test_only_what_is_shown_is_asked_for() -> None:
         assert {"streams", "flows", "findings"} <= deck.feed.watched
         await deck.press("6", "enter")
         assert "facts" in deck.feed.watched
-        assert "web-03.eu.example" in deck.app.picture.snapshot.facts[machine("web-03")].fqdn
+        assert "web-03.eu.example" in deck.surface.picture.snapshot.facts[machine("web-03")].fqdn
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ async def test_the_first_start_has_a_hint_once(tmp_path: Path) -> None:
 
 async def test_long_copies_are_cut_and_that_is_said() -> None:
     async with driving(fleet()) as deck:
-        deck.app.copy("x" * 100_000)
+        deck.surface.copy("x" * 100_000)
         await deck.settle()
         assert len(deck.copied[0]) == 74_994
         assert "the first 74,994 bytes" in deck.text

@@ -66,7 +66,8 @@ def broken(self):
     hidden = "nats://ops:hunter3@prod:4222"
     raise RuntimeError(f"cannot use {hidden}")
 
-deck.WatchdeckApp.tick = broken
+from app.tui.surface import Surface
+Surface.tick = broken
 sys.exit(run([]))
 """
 

@@ -1,0 +1,185 @@
+"""Surface: the deck's frame around its pages, and what comes in from the feed and the keyboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from app.feed.protocol import FeedState, Frame
+from app.model.text import clean, cut, duration
+from app.tui import chrome, keys, registry
+from app.tui.actions import Actions
+from app.tui.lines import Line
+from app.tui.picture import Changes, Picture, Times
+from app.tui.router import Router
+from app.tui.screens.document import Document
+from app.tui.screens.overview import OverviewPage
+from app.tui.screens.page import Page
+from app.tui.screens.resource import ResourcePage
+from app.tui.stacks import Stacks
+from widgets.breadcrumbs import Breadcrumbs
+from widgets.filter_bar import FilterBar
+from widgets.hint_bar import HintBar
+from widgets.message_line import MessageLine
+from widgets.one_line import Segment
+from widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from app.tui.app import WatchdeckApp
+
+
+class Surface:
+    """Everything on the screen of a running deck. `app` is the Textual app that it is mounted in."""
+
+    def __init__(self, app: WatchdeckApp) -> None:
+        self.app = app
+        self.feed = app.feed
+        self.options = app.options
+        self.picture = Picture(self.options.monotonic)
+        if self.options.utc:
+            self.picture.times = Times.UTC
+        self.table = keys.table(self.options.keymap)
+        self.deck_actions = Actions(self)
+        self.router = Router(self.deck_actions, keys.lookup(self.table), now=self.options.monotonic)
+        self.stacks = Stacks(OverviewPage(self, registry.VIEWS), self._first_page)
+        self.status_bar = StatusBar(id="status")
+        self.verdict = Document(selectable=False, id="verdict")
+        self.crumbs = Breadcrumbs(cut=cut, id="head")
+        self.body = Vertical(self.stacks.page, id="body")
+        self.messages = MessageLine(id="message")
+        self.prompt = FilterBar(id="prompt")
+        for hidden in (self.prompt, self.crumbs):
+            hidden.add_class("-off")
+        self.hint_bar = HintBar(id="hints")
+        self.paused_at: float | None = None
+        self._drawn = False
+        self._waiting: Frame | None = None
+        self._changes = Changes()
+        self._asked: frozenset[str] = frozenset()
+
+    @property
+    def widgets(self) -> tuple[Widget, ...]:
+        """What is mounted, top to bottom."""
+        return (self.status_bar, self.verdict, self.crumbs, self.body, self.messages, self.prompt, self.hint_bar)
+
+    def _first_page(self, view_id: str) -> Page:
+        view = registry.view(view_id)
+        return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)
+
+    def begin(self) -> None:
+        """Called once the widgets are mounted."""
+        self._drawn = True
+        self.page_changed()
+        self.deck_actions.greet()
+
+    # -- what comes in -----------------------------------------------------------------------------------------------
+    def hear(self, frame: Frame) -> None:
+        """Keeps a frame until it is shown; what came before and was not shown is merged into it."""
+        self._waiting = frame
+        self._changes.add(frame)
+
+    def feed_ended(self, error: BaseException | None) -> None:
+        """The feed broke, which it never should: what is shown is the last known from here on."""
+        self.picture.state = FeedState.LOST
+        self.say(f"the feed has ended: {clean(str(error), 200)}", error=True)
+        self._show_status()
+
+    def arrived(self) -> None:
+        """There is a frame to be shown, unless painting is paused."""
+        if self.paused_at is not None:
+            self._show_status()
+            return
+        self.take_frame()
+
+    def take_frame(self) -> None:
+        """Shows what is waiting."""
+        frame, changes = self._waiting, self._changes
+        if frame is None:
+            return
+        self._waiting, self._changes = None, Changes()
+        before = (self.picture.lost, self.picture.state, self.picture.note)
+        dirty = self.picture.take(frame, changes)
+        if before != (self.picture.lost, self.picture.state, self.picture.note):
+            self.deck_actions.feed_changed(before[1])
+            self.stacks.page.rebuild()
+        else:
+            self.stacks.page.refresh_facts(changes, dirty)
+        self._show_status()
+        self.head_changed()
+
+    def ask_for_refresh(self) -> None:
+        """Asks the worker to collect now; nobody waits for it."""
+        self.app.run_worker(self.feed.refresh(), group="refresh", exclusive=True, exit_on_error=False)
+
+    def tick(self) -> None:
+        """A second has passed."""
+        self.picture.look_at_clock()
+        if self.paused_at is None:
+            self.stacks.page.tick()
+            self.head_changed()
+        self._show_status()
+
+    # -- the frame around the page -----------------------------------------------------------------------------------
+    def page_changed(self) -> None:
+        """Another page is in front: its sections are asked for, and it writes everything anew."""
+        page = self.stacks.page
+        sections = page.sections | {"findings"}
+        if sections != self._asked:
+            self._asked = sections
+            self.picture.asked(sections)
+            self.feed.watch(sections)
+        page.rebuild()
+        whole = page.whole_head()
+        self.verdict.set_class(whole is None, "-off")
+        self.crumbs.set_class(whole is not None, "-off")
+        self.head_changed()
+        self.hints_changed()
+        self._show_status()
+
+    def hints_changed(self) -> None:
+        page = self.stacks.page
+        more = "keys" if getattr(page, "showing_words", False) else "words and glyphs"
+        self.hint_bar.set_hints(chrome.hints(page.kind, self.table, more_help=more))
+
+    def head_changed(self) -> None:
+        """The line under the status bar anew."""
+        if not self._drawn:
+            return
+        page = self.stacks.page
+        whole = page.whole_head()
+        if whole is not None:
+            self.verdict.show([whole])
+            return
+        root = registry.view(self.stacks.view_id)
+        parts = [root.title if root else "Overview", *(below.crumb for below in self.stacks.pages[1:])]
+        line: Line | None = page.head()
+        notes = [Segment(text, style=style) for text, style in line.spans if text.strip()] if line else []
+        self.crumbs.set_parts(parts, notes)
+
+    def _show_status(self) -> None:
+        if not self._drawn:
+            return
+        paused = ""
+        if self.paused_at is not None:
+            held = duration(self.options.monotonic() - self.paused_at)
+            news = sum(len(changed) for changed in self._changes.keys.values())
+            paused = f"PAUSED {held}" + (f", {news} change{'s' if news != 1 else ''}" if news else "")
+        self.status_bar.set_segments(chrome.status(self.picture, self.options, paused))
+        self.status_bar.set_clock(chrome.clock(self.options.wall(), self.picture.times))
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        self.messages.show_message(clean(text), "crit" if error else "")
+
+    def copy(self, text: str) -> None:
+        self.deck_actions.copy(text)
+
+    async def open_ref(self, ref: str) -> None:
+        await self.deck_actions.open_ref(ref)
+
+    # -- input -------------------------------------------------------------------------------------------------------
+    async def key(self, event: events.Key) -> None:
+        self.messages.key_pressed()
+        await self.router.key(event.key, event.character)
