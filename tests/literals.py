@@ -388,6 +388,8 @@ class LiteralFeed:
         self.watched: frozenset[str] = frozenset()
         self.looked: list[frozenset[str]] = []
         self.refreshed = 0
+        self.chosen: list[str] = []
+        self.refusal = ""  # why a namespace is not taken
         self.closed = False
         self._last = Snapshot()
         self._state = state
@@ -446,6 +448,10 @@ class LiteralFeed:
 
     async def refresh(self) -> None:
         self.refreshed += 1
+
+    async def choose_namespace(self, namespace: str) -> str:
+        self.chosen.append(namespace)
+        return self.refusal
 
     async def close(self) -> None:
         self.closed = True

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Body, Depends, HTTPException, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +28,8 @@ SEND_TIMEOUT = 30.0
 """Seconds in which a deck must have taken its answer; then its connection is cut."""
 _PIECE = 256 * 1024  # bytes sent at a time
 _SMALL = 2000  # rows that are answered in one piece
+NAMESPACE = r"^[A-Za-z0-9_-]{0,100}$"
+"""What may stand before a bucket's name; empty: nothing does; `auto`: the worker looks for it."""
 MEDIA_TYPE = "application/x-ndjson"
 
 
@@ -38,7 +40,7 @@ def _known(request: Request) -> None:
 
 
 def feed(board: Board) -> APIRouter:
-    """`GET /api/v1/feed`, `POST /api/v1/refresh`, `GET /api/v1/worker`."""
+    """`GET /api/v1/feed`, `POST /api/v1/refresh`, `POST /api/v1/namespace`, `GET /api/v1/worker`."""
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(_known)])
     ledger = Ledger()
 
@@ -68,6 +70,11 @@ def feed(board: Board) -> APIRouter:
     @router.post("/refresh")
     async def refresh() -> Response:
         board.request_refresh()
+        return Response(b'{"ok":true}', 202, media_type="application/json")
+
+    @router.post("/namespace")
+    async def namespace(namespace: Annotated[str, Body(embed=True, pattern=NAMESPACE)]) -> Response:
+        board.choose_namespace(namespace)
         return Response(b'{"ok":true}', 202, media_type="application/json")
 
     @router.get("/worker")

@@ -83,6 +83,9 @@ class LateFeed:
         if self._feed is not None:
             await self._feed.refresh()
 
+    async def choose_namespace(self, namespace: str) -> str:
+        return "there is no worker yet" if self._feed is None else await self._feed.choose_namespace(namespace)
+
     async def close(self) -> None:
         if self._feed is not None:
             await self._feed.close()

@@ -94,6 +94,15 @@ class WorkerFeed(Feed):
         except LinkError as error:
             _LOG.info("refresh: %s", error)
 
+    async def choose_namespace(self, namespace: str) -> str:
+        if self._link is None:
+            return "there is no worker to be told"
+        try:
+            await self._link.choose_namespace(namespace)
+        except LinkError as error:
+            return str(error)
+        return ""
+
     async def close(self) -> None:
         if self._closed:
             return

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from app.feed.target import Target
@@ -84,10 +84,17 @@ class Link:
 
     async def refresh(self) -> None:
         """Asks the worker to collect now."""
+        await self._post("/api/v1/refresh")
+
+    async def choose_namespace(self, namespace: str) -> None:
+        """Tells the worker which fleet to look at."""
+        await self._post("/api/v1/namespace", {"namespace": namespace})
+
+    async def _post(self, path: str, body: Mapping[str, str] | None = None) -> None:
         import httpx
 
         try:
-            response = await self._client.post("/api/v1/refresh", timeout=CONNECT_TIMEOUT)
+            response = await self._client.post(path, json=body, timeout=CONNECT_TIMEOUT)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._fault(error)
         if response.status_code >= 300:

@@ -52,5 +52,9 @@ class Feed(Protocol):
     async def refresh(self) -> None:
         """Asks the worker to collect now."""
 
+    async def choose_namespace(self, namespace: str) -> str:
+        """Tells the worker whose fleet to look at, by its namespace; `auto`: found by what is there. Answers why it was
+        not told, in one sentence; nothing if it was."""
+
     async def close(self) -> None:
         """Ends `frames()` and lets go of everything, also of a worker that this feed started."""

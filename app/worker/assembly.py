@@ -54,7 +54,7 @@ class Assembly:
     def __init__(self, judge: Judge, *, site: str, namespace: str, actions: bool) -> None:
         self._judge = judge
         self._site_name = site
-        self._namespace = namespace
+        self.namespace = namespace  # as configured or chosen; `auto`: found by what is there
         self._actions = actions
         self._since: datetime | None = None
         self._seen: tuple[object, ...] = ()
@@ -110,8 +110,8 @@ class Assembly:
             server=gathered.server,
             account=broker.account,
             capabilities=_capabilities(gathered),
-            namespace=fleet.namespace if self._namespace == "auto" else self._namespace,
-            namespace_found=self._namespace == "auto" and fleet.found,
+            namespace=fleet.namespace if self.namespace == "auto" else self.namespace,
+            namespace_found=self.namespace == "auto" and fleet.found,
             namespaces=fleet.namespaces,
             interval=broker.interval,
             clock_offset=gathered.clock_offset,

@@ -43,6 +43,7 @@ class Board:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     refresh_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     collected: bool = False  # the first collection is done, whatever it found
+    namespace: str | None = None  # of the fleet to look at, once somebody has chosen it here; `auto`: found anew
     unreachable: str = "not connected yet"  # why there is no NATS connection, in words; empty while there is one
     _published: asyncio.Event = field(default_factory=asyncio.Event)
     _decks: dict[str, _Deck] = field(default_factory=dict)
@@ -75,6 +76,11 @@ class Board:
     def request_refresh(self) -> None:
         """Asks the collector to collect now; many requests make one collection."""
         self.refresh_wanted.set()
+
+    def choose_namespace(self, namespace: str) -> None:
+        """The fleet of this namespace is looked at from the next collection on, which is now; `auto`: found anew."""
+        self.namespace = namespace
+        self.request_refresh()
 
     def heard(self, deck_id: str) -> None:
         """A deck polled: called when its poll comes in and again when it is answered."""

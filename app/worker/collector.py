@@ -62,6 +62,7 @@ class Sources:
     link: Link
     broker: Callable[[datetime, frozenset[str]], Awaitable[BrokerFacts]]
     fleet: Callable[[datetime, BrokerFacts], Awaitable[FleetFacts]]
+    choose: Callable[[str], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -87,7 +88,7 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
         domain=nats.domain,
         api_prefix=nats.api_prefix,
     )
-    return Sources(link=link, broker=broker.collect, fleet=fleet.collect, close=fleet.close)
+    return Sources(link=link, broker=broker.collect, fleet=fleet.collect, choose=fleet.choose, close=fleet.close)
 
 
 class Collector:
@@ -113,6 +114,7 @@ class Collector:
             actions=settings.actions,
         )
         self._wake = asyncio.Event()
+        self._namespace = settings.namespace
         self._forced = False
         self._standing: tuple[LinkState, int] | None = None
         self._failing = False
@@ -155,12 +157,21 @@ class Collector:
         self._wake.clear()
         self._forced = False
         board.refresh_wanted.clear()
+        await self._choose()
         turn = self._broker.begin(lambda: sources.broker(now, board.looking_at()), generation)
         await self._wait_for(turn)
         turn = self._fleet.begin(lambda: sources.fleet(now, self._broker.facts), generation)
         await self._wait_for(turn)
         self._wake.clear()
         self._publish()
+
+    async def _choose(self) -> None:
+        """Takes over the namespace that somebody has chosen since."""
+        chosen = self._board.namespace
+        if chosen is not None and chosen != self._namespace:
+            self._namespace = chosen
+            self._assembly.namespace = chosen
+            await self._sources.choose(chosen)
 
     async def _wait_for(self, turn: asyncio.Task[None]) -> None:
         """Until a turn ends, the connection changes, the worker stops, or patience does."""

@@ -132,6 +132,10 @@ def test_a_deck_reads_over_the_socket_and_signals_stay_the_workers(folder: Path,
             assert (await first_live(feed)).snapshot.streams == streams(3)
             await feed.refresh()
             assert running.board.refresh_wanted.is_set()
+            assert await feed.choose_namespace("blue-1") == ""
+            assert running.board.namespace == "blue-1"
+            assert await feed.choose_namespace("a b\x1b") != ""
+            assert running.board.namespace == "blue-1"
             assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
             await feed.close()
         with pytest.raises(OSError):

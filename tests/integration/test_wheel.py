@@ -43,6 +43,7 @@ class LiteralFeed:
         yield Frame(Snapshot(), FeedState.STARTING)
         await asyncio.Event().wait()
     async def refresh(self): ...
+    async def choose_namespace(self, namespace): return ""
     async def close(self): ...
 '''
 

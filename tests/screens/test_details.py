@@ -22,7 +22,8 @@ def worst_contrast(deck: Driven, line: int, past: int) -> float:
         style = segment.style
         if cell <= past or not segment.text.strip() or style is None:
             continue
-        assert style.reverse and not style.dim, segment
+        assert style.reverse, segment
+        assert not style.dim, segment
         assert style.color
         assert style.bgcolor
         ratios.append(contrast(Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)))

@@ -68,12 +68,15 @@ class World:
         self.most_at_once = 0
         self.looked: frozenset[str] = frozenset()
         self.closed = False
+        self.chosen: list[str] = []
         self.board = Board()
         self.collector = Collector(
             Settings(nats=NatsSettings(interval=interval)),
             self.board,
             clock=lambda: NOW,
-            sources=Sources(link=self.link, broker=self._broker, fleet=self._fleet, close=self._close),
+            sources=Sources(
+                link=self.link, broker=self._broker, fleet=self._fleet, choose=self._choose, close=self._close
+            ),
         )
 
     async def _broker(self, now: datetime, looking_at: frozenset[str]) -> BrokerFacts:
@@ -107,6 +110,9 @@ class World:
             found=bool(self.agents),
             present=bool(self.agents),
         )
+
+    async def _choose(self, namespace: str) -> None:
+        self.chosen.append(namespace)
 
     async def _close(self) -> None:
         self.closed = True
@@ -301,6 +307,23 @@ async def test_times_of_travel_are_no_news() -> None:
         assert snapshot.seq == seq
 
 
+async def test_a_chosen_namespace_is_taken_over_at_once_and_once() -> None:
+    world = World(interval=30.0)
+    async with world:
+        await world.until(lambda one: bool(one.streams))
+        assert world.chosen == []
+        world.board.choose_namespace("blue")
+        await world.until(lambda one: one.site.namespace == "blue")
+        assert not world.board.snapshot.site.namespace_found
+        rounds = world.rounds
+        world.board.choose_namespace("blue")
+        await world.until(lambda _: world.rounds > rounds)
+        assert world.chosen == ["blue"]
+        world.board.choose_namespace("auto")
+        await world.until(lambda one: one.site.namespace == "")
+        assert world.chosen == ["blue", "auto"]
+
+
 class BrokenJudge:
     """A judge with a fault of its own."""
 
@@ -316,7 +339,9 @@ async def test_a_fault_in_the_judging_is_no_end_and_never_green() -> None:
         Settings(nats=NatsSettings(interval=0.05)),
         world.board,
         clock=lambda: NOW,
-        sources=Sources(link=world.link, broker=world._broker, fleet=world._fleet, close=world._close),
+        sources=Sources(
+            link=world.link, broker=world._broker, fleet=world._fleet, choose=world._choose, close=world._close
+        ),
         judge=BrokenJudge(),
     )
     async with world:

@@ -10,7 +10,6 @@ from tests.widgets.deck import Stage
 from widgets.columns import Align, Cell, Column, Row
 from widgets.now_list import NowList, NowRow
 from widgets.record_table import RecordTable
-from widgets.text_view import Field, Section, TextView
 
 COLUMNS = [
     Column("glyph", "", 1),
@@ -117,23 +116,3 @@ async def test_now(seed):
             if turn % 10 == 9:
                 await pilot.resize_terminal(dice.choice([40, 60, 80, 160]), 9)
             await same_as_all_anew(pilot, now)
-
-
-@pytest.mark.parametrize("seed", range(2))
-async def test_text(seed):
-    dice = random.Random(seed)
-    view = TextView()
-
-    def field(number):
-        key = f"k{number}" if dice.random() < 0.4 else ""
-        return Field(dice.choice(["", "label"]), "text 漢 " * dice.randrange(12), dice.choice(["", "crit"]), key)
-
-    async with Stage(view).run_test(size=(40, 9)) as pilot:
-        for _ in range(20):
-            view.set_sections(
-                [Section(f"S{n}", tuple(field(10 * n + i) for i in range(dice.randrange(5))), "none") for n in range(3)]
-            )
-            dice.choice(
-                [lambda: view.move(2), lambda: view.page(1), lambda: view.next_section(1), lambda: view.move(-1)]
-            )()
-            await same_as_all_anew(pilot, view)

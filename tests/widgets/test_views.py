@@ -1,4 +1,4 @@
-"""Detail text, JSON and menu."""
+"""JSON and menu."""
 
 from __future__ import annotations
 
@@ -9,109 +9,6 @@ from rich.cells import cell_len
 from tests.widgets.deck import Stage, is_reverse, repainted, screen_lines
 from widgets.json_view import JsonView, json_lines
 from widgets.menu import Menu, MenuItem
-from widgets.text_view import Field, Section, TextView
-
-SECTIONS = [
-    Section("Agent", (Field("machine id", "4f3e2d1c"), Field("state", "gone", "crit", glyph="✗"))),
-    Section("Conditions", (), empty="No conditions."),
-    Section("Consumers", (Field("", "query·any·web-03", key="c1"), Field("", "modify·any·web-03", key="c2"))),
-]
-
-
-async def test_sections_of_fields_and_rows():
-    view = TextView()
-    async with Stage(view).run_test(size=(40, 12)) as pilot:
-        view.set_sections(SECTIONS)
-        await pilot.pause()
-        assert screen_lines(pilot.app)[:10] == [
-            " Agent",
-            " machine id  4f3e2d1c",
-            " state       ✗ gone",
-            "",
-            " Conditions",
-            " No conditions.",
-            "",
-            " Consumers",
-            " query·any·web-03",
-            " modify·any·web-03",
-        ]
-        assert view.cursor_key == "c1"
-        assert is_reverse(pilot.app, 8)
-        view.move(1)
-        assert view.cursor_key == "c2"
-        await pilot.click(view, offset=(3, 8))
-        assert view.cursor_key == "c1"
-
-
-async def test_only_changed_lines_of_a_detail_are_repainted():
-    view = TextView()
-    async with Stage(view).run_test(size=(40, 12)) as pilot:
-        view.set_sections(SECTIONS)
-        await pilot.pause()
-        with repainted(view) as lines:
-            view.set_sections(list(SECTIONS))
-            changed = Section("Agent", (Field("machine id", "4f3e2d1c"), Field("state", "ready", "ok", glyph="●")))
-            view.set_sections([changed, *SECTIONS[1:]])
-            await pilot.pause()
-        assert lines == [2]
-
-
-async def test_long_texts_go_on_below_and_labels_are_bounded():
-    view = TextView()
-    async with Stage(view).run_test(size=(40, 30)) as pilot:
-        view.set_sections([Section("", (Field("reason", "disk 94% used on /var/lib/nats and still growing"),))])
-        await pilot.pause()
-        assert screen_lines(pilot.app)[:2] == [
-            " reason  disk 94% used on /var/lib/nats",
-            "         and still growing",
-        ]
-        view.set_sections([Section("", (Field("l" * 60, "漢" * 60), Field(text="\x1b[2J[/bad]" + "x" * 9000)))])
-        await pilot.pause()
-        strips = pilot.app.screen._compositor.render_strips()
-        assert {sum(cell_len(s.text) for s in strip) for strip in strips} == {40}
-        assert all(strip.text.isprintable() for strip in strips)
-        await pilot.resize_terminal(80, 30)
-        await pilot.pause()
-        assert {sum(cell_len(s.text) for s in strip) for strip in pilot.app.screen._compositor.render_strips()} == {80}
-
-
-async def test_scrolls_where_there_is_nothing_to_be_on_and_goes_by_sections():
-    view = TextView()
-    async with Stage(view).run_test(size=(40, 6)) as pilot:
-        view.set_text("\n".join(f"line {i}" for i in range(50)), "Log")
-        view.move(2)
-        await pilot.pause()
-        assert screen_lines(pilot.app)[0] == " line 1"
-        view.page(1)
-        view.move_to_end(False)
-        await pilot.pause()
-        assert screen_lines(pilot.app)[-1] == " line 49"
-        assert view.more_below == 0
-        view.set_sections([Section(f"S{i}", tuple(Field(text=f"{i}.{j}") for j in range(9))) for i in range(4)])
-        view.move_to_end(True)
-        view.next_section(1)
-        await pilot.pause()
-        assert screen_lines(pilot.app)[0] == " S1"
-        view.next_section(-1)
-        await pilot.pause()
-        assert screen_lines(pilot.app)[0] == " S0"
-
-
-async def test_cursor_of_a_detail_stays_on_its_row():
-    view = TextView()
-    async with Stage(view).run_test(size=(40, 12)):
-        rows = tuple(Field(text=f"row {i}", key=f"k{i}") for i in range(5))
-        view.set_sections([Section("Rows", rows)])
-        view.move(3)
-        assert view.cursor_key == "k3"
-        view.set_sections([Section("New", (Field(text="above"),)), Section("Rows", rows)])
-        assert view.cursor_key == "k3"
-        view.set_sections([Section("Rows", rows[:3])])
-        assert view.cursor_key == "k2"
-        view.set_sections([])
-        assert view.cursor_key == ""
-        view.move(1)
-        view.next_section(1)
 
 
 def test_json_is_indented_and_what_is_none_stays():
