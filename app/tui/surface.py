@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -29,6 +30,10 @@ from widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from app.tui.app import WatchdeckApp
+
+
+LOOK_MOST = 64
+"""Rows on the screen that the worker is told of."""
 
 
 class Surface:
@@ -59,6 +64,7 @@ class Surface:
         self._waiting: Frame | None = None
         self._changes = Changes()
         self._asked: frozenset[str] = frozenset()
+        self._looked: frozenset[str] = frozenset()
 
     @property
     def widgets(self) -> tuple[Widget, ...]:
@@ -109,6 +115,7 @@ class Surface:
             self.stacks.page.refresh_facts(changes, dirty)
         self._show_status()
         self.head_changed()
+        self._look()
 
     def ask_for_refresh(self) -> None:
         """Asks the worker to collect now; nobody waits for it."""
@@ -120,6 +127,7 @@ class Surface:
         if self.paused_at is None:
             self.stacks.page.tick()
             self.head_changed()
+            self._look()
         self._show_status()
 
     # -- the frame around the page -----------------------------------------------------------------------------------
@@ -138,6 +146,14 @@ class Surface:
         self.head_changed()
         self.hints_changed()
         self._show_status()
+        self._look()
+
+    def _look(self) -> None:
+        """Tells the feed which rows are on the screen, when they are others than before."""
+        refs = frozenset(islice(dict.fromkeys(self.stacks.page.looking_at), LOOK_MOST))
+        if refs != self._looked:
+            self._looked = refs
+            self.feed.look(refs)
 
     def hints_changed(self) -> None:
         page = self.stacks.page
@@ -183,3 +199,4 @@ class Surface:
     async def key(self, event: events.Key) -> None:
         self.messages.key_pressed()
         await self.router.key(event.key, event.character)
+        self._look()

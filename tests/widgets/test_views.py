@@ -6,7 +6,7 @@ import json
 
 from rich.cells import cell_len
 
-from tests.widgets.deck import Stage, is_reverse, repainted, screen_lines
+from tests.widgets.deck import Stage, repainted, screen_lines
 from widgets.json_view import JsonView, json_lines
 from widgets.menu import Menu, MenuItem
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -48,6 +48,13 @@ class DetailPage(Page):
     @property
     def sections(self) -> frozenset[str]:
         return self._needs
+
+    @property
+    def looking_at(self) -> Iterator[str]:
+        yield self.ref
+        for line in self.document.lines:
+            if line.target:
+                yield line.target
 
     @property
     def crumb(self) -> str:

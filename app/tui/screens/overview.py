@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from textual import on
@@ -209,6 +209,16 @@ class OverviewPage(Page):
 
     def _view_lines(self) -> list[Line]:
         return [rule("All"), *(view_line(view, self.picture) for view in self._present())]
+
+    @property
+    def looking_at(self) -> Iterator[str]:
+        findings = self.picture.snapshot.findings
+        for key in dict.fromkeys([self.now.cursor_key, *(row.key for row in self.now.rows)]):
+            if key in findings:
+                yield from findings[key].refs
+        for pane in self._panes.values():
+            if pane.display:
+                yield from pane.looking_at
 
     # -- keys --------------------------------------------------------------------------------------------------------
     async def perform(self, action: str) -> bool:

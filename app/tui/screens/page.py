@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import ClassVar, Protocol
 
@@ -69,6 +70,11 @@ class Page(Vertical, can_focus=False):
     def sections(self) -> frozenset[str]:
         """Sections of the snapshot that it shows."""
         return frozenset()
+
+    @property
+    def looking_at(self) -> Iterable[str]:
+        """Refs of what is on the screen now, the most important first. The worker asks for them first."""
+        return ()
 
     @property
     def crumb(self) -> str:

@@ -84,6 +84,10 @@ class Pane(Vertical, can_focus=False):
         return True
 
     @property
+    def looking_at(self) -> list[str]:
+        return self._rows.refs_seen()
+
+    @property
     def ref(self) -> str:
         return self.view.ref(self.table.cursor_key) if self.table.cursor_key else ""
 

@@ -37,6 +37,10 @@ class ResourcePage(Page):
         return self.view.sections
 
     @property
+    def looking_at(self) -> list[str]:
+        return self.rows.refs_seen()
+
+    @property
     def crumb(self) -> str:
         return self.view.title
 

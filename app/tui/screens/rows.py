@@ -103,6 +103,11 @@ class Rows:
         top = self.table.top
         return self.table.rows_shown()[top : top + self.table.page_lines + 1]
 
+    def refs_seen(self) -> list[str]:
+        """Refs of the rows on the screen, the cursor's first."""
+        keys = [self.table.cursor_key, *(row.key for row in self._seen())]
+        return [self.view.ref(key) for key in dict.fromkeys(keys) if key]
+
     def tick(self, *, seen_only: bool = False) -> None:
         """Ages go on: of what is on the screen, and of a slice of the rest in turn."""
         rows = self._seen()
