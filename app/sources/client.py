@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -23,6 +24,13 @@ _log = logging.getLogger(__name__)
 
 class NoTls(SourceError):
     """TLS was asked for and the server offers none: nats-py would have gone on in clear text."""
+
+
+class NotNats(SourceError):
+    """Somebody answers, but not as a NATS server does."""
+
+    def __init__(self) -> None:
+        super().__init__("what answers there is no NATS server")
 
 
 class RawClient(Client):  # type: ignore[misc, unused-ignore]
@@ -65,6 +73,30 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
             handler(subject, reply, data, headers)
         except Exception:
             _log.exception("a message could not be taken in")
+
+    async def _process_connect_init(self) -> None:
+        transport, first = self._transport, b""
+        readline = transport.readline
+
+        async def read() -> bytes:
+            nonlocal first
+            line: bytes = await readline()
+            first = first or line
+            return line
+
+        transport.readline = read  # the client tells silence and a foreign greeting by the same words
+        try:
+            await super()._process_connect_init()
+        except OSError:
+            raise  # among them those of TLS that are a ValueError too
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise NotNats from error
+        except nats_errors.Error as error:
+            if first and not first.startswith((b"INFO ", b"-ERR", b"PING", b"PONG", b"+OK")):
+                raise NotNats from error
+            raise
+        finally:
+            transport.readline = readline
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         if initial_connection and self._want_tls and not info.get("tls_required"):

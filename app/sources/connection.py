@@ -171,22 +171,22 @@ class NatsLink:
 
     async def _hold(self, live: Live) -> None:
         """Keeps a connection until it is lost, and says so."""
-        greeting = live.client.greeting
-        self.server = server_info(greeting)
-        self._told = told(greeting, live.server, self._settings.url)
-        self.generation += 1
-        self._samples.clear()
-        self._live = live
-        again = self.generation > 1
-        self._change(
-            state=LinkState.CONNECTED,
-            url=live.server.shown,
-            cause=Cause.NONE,
-            error="",
-            reconnects=self.connection.reconnects + again,
-        )
         failure = Failure(Cause.CLOSED, "connection closed")
         try:
+            greeting = live.client.greeting
+            self.server = server_info(greeting)
+            self._told = told(greeting, live.server, self._settings.url)
+            self.generation += 1
+            self._samples.clear()
+            self._live = live
+            again = self.generation > 1
+            self._change(
+                state=LinkState.CONNECTED,
+                url=live.server.shown,
+                cause=Cause.NONE,
+                error="",
+                reconnects=self.connection.reconnects + again,
+            )
             failure = await self._watch(live)
         finally:
             self._live = None

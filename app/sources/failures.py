@@ -13,7 +13,7 @@ from nats import errors as nats_errors
 
 from app.model.broker import Cause
 from app.model.text import clean
-from app.sources.client import NoTls
+from app.sources.client import NoTls, NotNats
 from app.sources.credentials import Credentials
 from app.sources.errors import Misconfigured
 
@@ -65,6 +65,8 @@ def explain(error: BaseException, host: str, credentials: Credentials, now: date
         return Failure(Cause.CONFIGURATION, str(error))
     if isinstance(error, NoTls):
         return Failure(Cause.TLS, str(error))
+    if isinstance(error, NotNats):
+        return Failure(Cause.CLOSED, str(error))
     if isinstance(error, NameMismatch):
         names = clean(" ".join(error.names), 100) or "another host"
         return Failure(Cause.TLS_NAME, f"certificate is for {names}, not {host}")

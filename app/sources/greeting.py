@@ -37,10 +37,11 @@ def told(greeting: dict[str, Any], server: Server, urls: str) -> tuple[Server, .
     """Further servers of the cluster, as the server told us; those configured are not repeated."""
     known = {(one.host, one.port) for one in parse_servers(urls)}
     found: list[Server] = []
-    for url in greeting.get("connect_urls") or ():
+    urls_told = greeting.get("connect_urls")
+    for url in urls_told if isinstance(urls_told, list) else ():
         with contextlib.suppress(Misconfigured):
-            (one,) = parse_servers(f"{server.scheme}://{url}")
-            if (one.host, one.port) not in known:
+            one, *others = parse_servers(f"{server.scheme}://{url}")
+            if not others and (one.host, one.port) not in known:
                 name = (server.name or server.host) if _is_ip(one.host) else ""
                 found.append(replace(one, user=server.user, password=server.password, name=name))
     return tuple(found[:_MOST])

@@ -85,6 +85,44 @@ async def test_unknown_host_and_a_server_that_says_nothing() -> None:
             assert (said.cause, said.error) == (Cause.TIMEOUT, "no answer within 5 s: firewall? wrong port?")
 
 
+@contextlib.asynccontextmanager
+async def answering(greeting: bytes) -> AsyncIterator[tuple[str, set[asyncio.StreamWriter]]]:
+    """A server that greets so and answers pings; its URL, and the connections that are open."""
+    there: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there.add(writer)
+        writer.write(greeting)
+        with contextlib.suppress(OSError, ValueError):
+            while line := await reader.readline():
+                writer.write(b"PONG\r\n" if line.startswith(b"PING") else b"")
+        there.discard(writer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}", there
+        for writer in there:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\xff\n", b"INFO []\r\n", b"INFO " + b"x" * 200_000]
+)
+async def test_what_is_no_nats_server_is_said_to_be_none(greeting: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with answering(greeting) as (url, _), linked(url=url) as link:
+        said = await down(link)
+        assert (said.cause, said.error) == (Cause.CLOSED, "what answers there is no NATS server")
+        assert not caplog.records
+
+
+@pytest.mark.parametrize("told", ['["a:1,b:2", "", "c:99999", 7]', '{"a": 1}'])
+async def test_servers_that_cannot_be_understood_are_passed_over(told: str) -> None:
+    greeting = f'INFO {{"server_id": "x", "version": "2.10.0", "max_payload": 99, "connect_urls": {told}}}\r\n'
+    async with answering(greeting.encode()) as (url, there), linked(url=url) as link:
+        await until(lambda: link.up, "connected")
+        assert len(there) == 1
+
+
 async def test_goes_to_the_next_server_of_the_list(server: NatsServer) -> None:
     async with linked(url=f"nats://127.0.0.1:{free_port()},{server.url}") as link:
         await until(lambda: link.up, "connected to the second")
