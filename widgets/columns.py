@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,16 +43,30 @@ class Cell:
     style: str = ""
 
 
+class MadeCells(Sequence[Cell]):
+    """Cells that are made when they are asked for, so that thousands of rows off the screen cost next to nothing.
+
+    What they say may go on with the clock: a table asks again whenever it is given the row anew.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def words(self) -> str:
+        """All that a word of a filter may be found in: names and texts, no figures; parted by newlines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One record: a stable key, one cell for each column (by position), and its standing.
 
+    `cells` may be made when they are asked for (`MadeCells`): then two rows are the same only if they are one.
     `rank` orders the default sort (larger is worse, shown first), `fault` is what `faults only` keeps, `hidden` rows
     are shown only when asked for, `dim` paints the row as stale or past, `last` puts it below all others.
     """
 
     key: str
-    cells: tuple[Cell, ...]
+    cells: Sequence[Cell]
     rank: int = 0
     fault: bool = False
     hidden: bool = False

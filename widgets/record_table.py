@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import sleep
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from textual import events
 from textual.message import Message
@@ -11,8 +12,9 @@ from textual.timer import Timer
 
 from widgets.cells import Cut, cut_end
 from widgets.columns import Column, Row
-from widgets.row_order import Match, Sorting
+from widgets.row_order import Match
 from widgets.row_view import RowView
+from widgets.sorting import Sorting
 
 
 class RecordTable(RowView):
@@ -24,6 +26,10 @@ class RecordTable(RowView):
     """
 
     HOLD = 10.0
+    PART = 250
+    """Rows that are filtered and sorted at one go, so that no key waits for thousands of them."""
+    AT_ONCE = 2000
+    """Rows up to which a filter or another sorting is done before the call returns; of more, soon after."""
 
     class News(Message):
         """Base of what a table says; of several that wait to be heard the last is enough."""
@@ -70,6 +76,9 @@ class RecordTable(RowView):
         self._moved_at: float | None = None
         self._hold_timer: Timer | None = None
         self._told: tuple[object, ...] = ()
+        self._wanted: tuple[Match | None, Sorting] | None = None  # the filter and sorting that is being worked at
+        self._work: Iterator[None] | None = None
+        self._working = False
 
     # Rows
 
@@ -77,6 +86,9 @@ class RecordTable(RowView):
         """Other columns; the rows are forgotten, as they were made for the old ones."""
         self._first_sorting = Sorting(sort or "", reverse)
         self._order.set_columns(columns, self._first_sorting)
+        if self._wanted is not None:
+            self._order.match = self._wanted[0]
+            self._wanted = self._work = None
         self._skip = 0
         self._relayout()
         self._settled()
@@ -98,9 +110,9 @@ class RecordTable(RowView):
         """The row of a key, shown or not."""
         return self._order.rows.get(key)
 
-    def rows_shown(self) -> list[Row]:
-        """The rows as they are shown, top to bottom."""
-        return [self._order.rows[key] for key in self._order.keys]
+    def rows_shown(self, first: int = 0, last: int | None = None) -> list[Row]:
+        """The rows as they are shown, top to bottom; only those from the `first` place to before the `last`."""
+        return [self._order.rows[key] for key in self._order.keys[first:last]]
 
     @property
     def total(self) -> int:
@@ -121,9 +133,7 @@ class RecordTable(RowView):
 
     def set_filter(self, match: Match | None) -> None:
         """Shows only rows that match; None shows all."""
-        self._order.match = match
-        self._order.settle()
-        self._settled()
+        self._rearrange(match, self._sorting_to_come)
 
     @property
     def faults_only(self) -> bool:
@@ -223,26 +233,22 @@ class RecordTable(RowView):
 
     def sort_by(self, column: str | None, *, reverse: bool = False) -> None:
         """Sorts by a column alone; None is the first sorting again: health, then the table's column, then name."""
-        self._order.set_sorting(self._first_sorting if column is None else Sorting(column, reverse, health=False))
-        self._header = None
-        self._settled()
+        self._sort(self._first_sorting if column is None else Sorting(column, reverse, health=False))
 
     def sort_next(self, delta: int) -> None:
         """Sorts by the next shown column to the right (1) or left (-1); the glyph's place is the first sorting."""
         ids = [column.id for column in self.columns_shown]
         if not ids:
             return
-        sorting = self.sorting
+        sorting = self._sorting_to_come
         now = 0 if sorting.health or sorting.column not in ids else ids.index(sorting.column)
         new = (now + delta) % len(ids)
         self.sort_by(ids[new] if new else None)
 
     def sort_reverse(self) -> None:
         """Turns the direction of the sorted column round."""
-        sorting = self.sorting
-        self._order.set_sorting(Sorting(sorting.column, not sorting.reverse, sorting.health))
-        self._header = None
-        self._settled()
+        sorting = self._sorting_to_come
+        self._sort(Sorting(sorting.column, not sorting.reverse, sorting.health))
 
     def resort(self) -> None:
         """Puts every row into its place now, also within the seconds of a held order."""
@@ -274,6 +280,41 @@ class RecordTable(RowView):
         self._settled()
 
     # How it works
+
+    @property
+    def _sorting_to_come(self) -> Sorting:
+        return self._order.sorting if self._wanted is None else self._wanted[1]
+
+    def _sort(self, sorting: Sorting) -> None:
+        self._rearrange(self._order.match if self._wanted is None else self._wanted[0], sorting)
+
+    def _rearrange(self, match: Match | None, sorting: Sorting) -> None:
+        """Filters and sorts anew; of thousands of rows what there was stays on the screen until all are done."""
+        self._wanted = (match, sorting)
+        self._work = self._order.rearrange(match, sorting, self.PART)
+        if self.total <= self.AT_ONCE or not self.is_attached:
+            for _ in self._work:
+                pass
+            self._rearranged()
+        elif not self._working:
+            self._working = True
+            self.call_later(self._next_part)
+
+    async def _next_part(self) -> None:
+        await sleep(0)  # keys that wait come first
+        self._working = False
+        if self._work is None:
+            return
+        if next(self._work, self) is self:
+            self._rearranged()
+            return
+        self._working = True
+        self.call_later(self._next_part)
+
+    def _rearranged(self) -> None:
+        self._wanted = self._work = None
+        self._header = None
+        self._settled()
 
     def _go(self, place: int) -> None:
         self._set_cursor(place)

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 
-from widgets.columns import Column, Row, name_index
+from widgets.columns import Column, MadeCells, Row, name_index
 
 Match = Callable[[Row], bool]
 _Test = Callable[[Row], bool]
@@ -87,6 +87,8 @@ def _words(row: Row) -> str:
 
     A name may be shown cut or translated; what it sorts by is whole.
     """
+    if isinstance(row.cells, MadeCells):
+        return row.cells.words()
     parts = [row.search]
     for cell in row.cells:
         value = cell.sort

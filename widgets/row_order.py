@@ -2,65 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
-from widgets.columns import Align, Column, Row, name_index
+from widgets.columns import Column, Row
+from widgets.sorting import Sorter, Sorting, SortKey
+
+__all__ = ["Match", "RowOrder", "Sorting"]
 
 Match = Callable[[Row], bool]
-_Key = tuple[Any, ...]
 
-_INVERTED = bytes(255 - byte for byte in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Sorting:
-    """What rows are sorted by. `column` empty: by name only.
-
-    `health` first orders by rank, worst on top. A column's own direction is largest first for numbers (right
-    aligned) and A to Z for text; `reverse` turns it round.
-    """
-
-    column: str = ""
-    reverse: bool = False
-    health: bool = True
+_HIDDEN, _FILTERED = "hidden", "filtered"
+_RUN = 1000
+"""Rows that are sorted at one go while sorting in parts; runs in order are put together fast."""
 
 
 class RowOrder:
     """Rows by key, and the keys of those that are shown, in order.
 
     While it is held, rows that are shown keep their places whatever their values do; rows that come go to the end,
-    rows that go are gone. `settle` puts everything where it belongs.
+    rows that go are gone. `settle` puts everything where it belongs. What a row sorts by, and whether the filter lets
+    it pass, is found out once for each row that is given: cells may be dear to make.
     """
 
     def __init__(self, columns: Sequence[Column], sorting: Sorting) -> None:
         self.rows: dict[str, Row] = {}
         self.keys: list[str] = []
-        self.match: Match | None = None
         self.faults_only = False
         self.show_hidden = False
         self.hidden = 0
         """Rows left out because they are hidden ones."""
         self.filtered = 0
         """Rows left out by the filter or by `faults_only`."""
-        self._sort_keys: dict[str, _Key] = {}
+        self._match: Match | None = None
+        self._unmatched: set[str] = set()  # rows that the filter does not let pass
+        self._out: dict[str, str] = {}  # rows that are not shown, and why
+        self._sort_keys: dict[str, SortKey] = {}
         self._places: dict[str, int] | None = None
         self._loose = False  # whether rows were held out of their places
-        self._sort_as(columns, sorting)
+        self._sorter = Sorter(columns, sorting)
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return self._columns
+        return self._sorter.columns
 
     @property
     def largest_first(self) -> bool:
         """Whether the sorted column runs from its largest value down."""
-        return self._down
+        return self._sorter.down
 
     @property
     def sorting(self) -> Sorting:
-        return self._sorting
+        return self._sorter.sorting
+
+    @property
+    def match(self) -> Match | None:
+        """The filter. A new one judges all rows at once; `settle` then shows what it lets pass."""
+        return self._match
+
+    @match.setter
+    def match(self, match: Match | None) -> None:
+        self._match = match
+        self._unmatched = set() if match is None else {key for key, row in self.rows.items() if not match(row)}
 
     def place(self, key: str) -> int | None:
         """Where a row is shown, counted from 0; None where it is not."""
@@ -70,12 +73,49 @@ class RowOrder:
 
     def set_columns(self, columns: Sequence[Column], sorting: Sorting) -> None:
         """Other columns for the rows to come; those there were are forgotten, as their cells no longer fit."""
-        self._sort_as(columns, sorting)
+        self._sorter = Sorter(columns, sorting)
         self.set_rows(())
 
     def set_sorting(self, sorting: Sorting) -> None:
-        self._sort_as(self._columns, sorting)
-        self._sort_keys = {key: self._sort_key(row) for key, row in self.rows.items()}
+        for _ in self.rearrange(self._match, sorting):
+            pass
+
+    def rearrange(self, match: Match | None, sorting: Sorting, part: int = _RUN) -> Iterator[None]:
+        """Filters and sorts anew, `part` rows between two yields. Nothing is seen of it before the end; rows that came
+        or changed meanwhile are looked at again there."""
+        sorter = Sorter(self._sorter.columns, sorting)
+        judge = match if match is not self._match else None
+        sorts = sorting != self._sorter.sorting
+        looked = list(self.rows.items())
+        matched: dict[str, bool] = {}
+        sort_keys: dict[str, SortKey] = {}
+        order: list[str] = []
+        for start in range(0, len(looked), part):
+            run = []
+            for key, row in islice(looked, start, start + part):
+                if judge is not None:
+                    matched[key] = judge(row)
+                if sorts:
+                    sort_keys[key] = sorter.key(row)
+                    run.append(key)
+            run.sort(key=sort_keys.__getitem__)
+            order += run
+            yield
+        before = dict(looked)
+        late = [row for row in self.rows.values() if before.get(row.key) is not row]
+        for row in late:
+            if judge is not None:
+                matched[row.key] = judge(row)
+            if sorts:
+                sort_keys[row.key] = sorter.key(row)
+        if judge is not None or match is None:
+            self._match = match
+            self._unmatched = {key for key in self.rows if not matched[key]} if judge is not None else set()
+        if sorts:
+            self._sorter = sorter
+            self._sort_keys = {key: sort_keys[key] for key in self.rows}
+            # In order, nearly: what is left to sort is to put the runs together.
+            self.rows = {key: self.rows[key] for key in (*order, *(row.key for row in late)) if key in self.rows}
         self.settle()
 
     def set_rows(self, rows: Iterable[Row], *, held: bool = False) -> None:
@@ -87,10 +127,10 @@ class RowOrder:
         known, kept = self.rows, self._sort_keys
         if not self._loose and len(fresh) == len(known) and all(known.get(key) is row for key, row in fresh.items()):
             return
+        self._unmatched = self._judge_anew(fresh)
         self.rows = fresh
-        self._sort_keys = {
-            key: kept[key] if known.get(key) is row else self._sort_key(row) for key, row in fresh.items()
-        }
+        key_of = self._sorter.key
+        self._sort_keys = {key: kept[key] if known.get(key) is row else key_of(row) for key, row in fresh.items()}
         self.settle()
 
     def update(self, changed: Iterable[Row], gone: Iterable[str] = (), *, held: bool = False) -> bool:
@@ -104,21 +144,24 @@ class RowOrder:
             if old is row or old == row:
                 continue
             self.rows[key] = row
-            was_shown = old is not None and self._uncount(old)
+            was_shown = old is not None and self._take_back(key)
+            if self._match is not None:
+                (self._unmatched.discard if self._match(row) else self._unmatched.add)(key)
             if self._count(row):
                 if not was_shown:
                     came.append(key)
             elif was_shown:
                 left.add(key)
-            sort_key = self._sort_key(row)
+            sort_key = self._sorter.key(row)
             if sort_key != self._sort_keys.get(key):
                 self._sort_keys[key] = sort_key
-                moved = True
+                moved = moved or was_shown
         return self._place_anew(left, came, moved=moved, held=held)
 
     def settle(self) -> None:
         """Every row that passes, in its own place."""
         self.hidden = self.filtered = 0
+        self._out.clear()
         # All rows are kept in order too: sorting them again, for the next filter, then costs next to nothing.
         self.rows = {key: self.rows[key] for key in sorted(self.rows, key=self._sort_keys.__getitem__)}
         self.keys = [key for key, row in self.rows.items() if self._count(row)]
@@ -126,13 +169,16 @@ class RowOrder:
         self._loose = False
 
     def _place_anew(self, left: set[str], came: list[str], *, moved: bool, held: bool) -> bool:
+        self._loose = self._loose or moved or bool(came)
+        settles = self._loose and not held
+        if not (left or came or settles):
+            return False
         if left:
             self.keys = [key for key in self.keys if key not in left]
         if came:
             self.keys += sorted(came, key=self._sort_keys.__getitem__)
         before = None if left or came else list(self.keys)
-        self._loose = self._loose or moved or bool(came)
-        if self._loose and not held:
+        if settles:
             self.keys.sort(key=self._sort_keys.__getitem__)
             self._loose = False
         if before == self.keys:
@@ -140,54 +186,38 @@ class RowOrder:
         self._places = None
         return True
 
+    def _judge_anew(self, fresh: Mapping[str, Row]) -> set[str]:
+        """Which of all rows the filter does not let pass; rows that are known are not judged again."""
+        match, known, unmatched = self._match, self.rows, self._unmatched
+        if match is None:
+            return set()
+        return {key for key, row in fresh.items() if (key in unmatched if known.get(key) is row else not match(row))}
+
     def _forget(self, key: str) -> bool:
         """Drops a row, and tells whether it was shown."""
-        row = self.rows.pop(key, None)
-        if row is None:
+        if self.rows.pop(key, None) is None:
             return False
         del self._sort_keys[key]
-        return self._uncount(row)
+        self._unmatched.discard(key)
+        return self._take_back(key)
 
-    def _count(self, row: Row, step: int = 1) -> bool:
+    def _count(self, row: Row) -> bool:
         """Tells whether a row is shown, and counts it among the reasons where it is not."""
         if row.hidden and not self.show_hidden:
-            self.hidden += step
+            self._out[row.key] = _HIDDEN
+            self.hidden += 1
             return False
-        if (self.faults_only and not row.fault) or (self.match is not None and not self.match(row)):
-            self.filtered += step
+        if (self.faults_only and not row.fault) or row.key in self._unmatched:
+            self._out[row.key] = _FILTERED
+            self.filtered += 1
             return False
         return True
 
-    def _uncount(self, row: Row) -> bool:
+    def _take_back(self, key: str) -> bool:
         """Tells whether a row was shown so far, and counts it out where it was not."""
-        return self.place(row.key) is not None or self._count(row, -1)
-
-    def _sort_as(self, columns: Sequence[Column], sorting: Sorting) -> None:
-        self._columns = tuple(columns)
-        self._sorting = sorting
-        self._name_at = name_index(self._columns)
-        self._value_at = next((i for i, column in enumerate(self._columns) if column.id == sorting.column), None)
-        self._down = self._value_at is not None and (columns[self._value_at].align is Align.RIGHT) != sorting.reverse
-
-    def _sort_key(self, row: Row) -> _Key:
-        name = row.cells[self._name_at]
-        name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
-        rank = -row.rank if self._sorting.health else 0
-        if self._value_at is None:
-            return (row.last, rank, name_key, row.key)
-        value = name_key if self._value_at == self._name_at else row.cells[self._value_at].sort
-        group, value = _value_key(value, down=self._down)
-        return (row.last, rank, group, value, name_key, row.key)
-
-
-def _value_key(value: Any, *, down: bool) -> tuple[int, Any]:
-    """Numbers before text before nothing, the same way round in both directions; only values are turned."""
-    if value is None or value != value:  # NaN is not a place either
-        return 2, 0
-    if isinstance(value, int | float):
-        return 0, -value if down else value
-    text = str(value).casefold()
-    if not down:
-        return 1, text
-    # Bytes of UTF-8 sort as their characters do; turned over, and with an end mark so that `ab` comes after `abc`.
-    return 1, text.encode("utf-8", "surrogatepass").translate(_INVERTED) + b"\xff"
+        reason = self._out.pop(key, "")
+        if reason == _HIDDEN:
+            self.hidden -= 1
+        elif reason == _FILTERED:
+            self.filtered -= 1
+        return not reason

@@ -18,16 +18,33 @@ _NOTHING = Cell("")
 MARK = "*"
 
 
+def cells_of(row: Row, slots: Sequence[Slot]) -> tuple[Cell, ...]:
+    """The cells of a row that are shown."""
+    cells = row.cells
+    count = len(cells)
+    return tuple(cells[slot.index] if slot.index < count else _NOTHING for slot in slots)
+
+
 def paint_row(
-    row: Row, slots: Sequence[Slot], width: int, paint: Paint, cut: Cut, *, cursor: bool = False, marked: bool = False
+    row: Row,
+    cells: Sequence[Cell],
+    slots: Sequence[Slot],
+    width: int,
+    paint: Paint,
+    cut: Cut,
+    *,
+    cursor: bool = False,
+    marked: bool = False,
 ) -> Strip:
-    """The line of a row. Only the glyph keeps its colour under the cursor, so that a fault still shows there."""
+    """The line of a row of which `cells` are shown.
+
+    Only the glyph keeps its colour under the cursor, so that a fault still shows there.
+    """
     line = LineBuilder()
     plain = paint("dim" if row.dim else "", cursor)
     if cursor:
         plain = paint("", True)
-    for number, slot in enumerate(slots):
-        cell = row.cells[slot.index] if slot.index < len(row.cells) else _NOTHING
+    for number, (cell, slot) in enumerate(zip(cells, slots, strict=True)):
         if number:
             line.add(MARK if marked and number == 1 else " " * GAP, plain, GAP)
         style = plain

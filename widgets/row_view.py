@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
 from widgets.cells import Cut, LineBuilder
-from widgets.columns import Column, Row, Slot, fit_columns, name_index, other_columns
+from widgets.columns import Cell, Column, Row, Slot, fit_columns, name_index, other_columns
 from widgets.line_view import LineView
-from widgets.row_order import RowOrder, Sorting
-from widgets.row_paint import paint_header, paint_row
+from widgets.row_order import RowOrder
+from widgets.row_paint import cells_of, paint_header, paint_row
+from widgets.sorting import Sorting
 
 _LONGEST_NAME = 64
 _LINES_KEPT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Painted:
+    """A line, and what it was painted from."""
+
+    row: Row
+    cursor: bool
+    marked: bool
+    cells: tuple[Cell, ...]
+    strip: Strip
 
 
 class RowView(LineView):
@@ -33,7 +46,7 @@ class RowView(LineView):
         self._cursor = ""
         self._marked: dict[str, None] = {}
         self._slots: tuple[Slot, ...] | None = None
-        self._lines: dict[str, tuple[Row, bool, bool, Strip]] = {}
+        self._lines: dict[str, _Painted] = {}
         self._header: Strip | None = None
         self._wide = False
         self._ascii = False
@@ -188,12 +201,17 @@ class RowView(LineView):
         cursor = self._active and key == self._cursor
         marked = key in self._marked
         known = self._lines.get(key)
-        if known is not None and known[1] is cursor and known[2] is marked and (known[0] is row or known[0] == row):
-            return known[3]
-        if len(self._lines) > _LINES_KEPT:
+        if known is not None and known.row is row and known.cursor is cursor and known.marked is marked:
+            return known.strip
+        cells = cells_of(row, slots)
+        if known is not None and known.cursor is cursor and known.marked is marked:
+            if known.cells == cells and known.row.dim is row.dim:
+                self._lines[key] = replace(known, row=row)
+                return known.strip
+        elif len(self._lines) > _LINES_KEPT:
             self._lines.clear()
-        strip = paint_row(row, slots, width, self._paint_style, self._cut, cursor=cursor, marked=marked)
-        self._lines[key] = (row, cursor, marked, strip)
+        strip = paint_row(row, cells, slots, width, self._paint_style, self._cut, cursor=cursor, marked=marked)
+        self._lines[key] = _Painted(row, cursor, marked, cells, strip)
         return strip
 
     def _line(self, y: int, width: int) -> Strip:

@@ -101,7 +101,7 @@ class Rows:
 
     def _seen(self) -> list[Row]:
         top = self.table.top
-        return self.table.rows_shown()[top : top + self.table.page_lines + 1]
+        return self.table.rows_shown(top, top + self.table.page_lines + 1)
 
     def refs_seen(self) -> list[str]:
         """Refs of the rows on the screen, the cursor's first."""
@@ -112,13 +112,11 @@ class Rows:
         """Ages go on: of what is on the screen, and of a slice of the rest in turn."""
         rows = self._seen()
         if not seen_only:
-            shown = self.table.rows_shown()
-            rows += shown[self._slice : self._slice + SLICE]
-            self._slice = self._slice + SLICE if self._slice + SLICE < len(shown) else 0
+            rows += self.table.rows_shown(self._slice, self._slice + SLICE)
+            self._slice = self._slice + SLICE if self._slice + SLICE < self.table.shown else 0
         records = self.view.records(self._deck.picture)
         keys = dict.fromkeys(row.key for row in rows)
-        made = [self._row(records[key]) for key in keys if key in records]
-        self.table.update_rows([row for row in made if row != self.table.row(row.key)])
+        self.table.update_rows([self._row(records[key]) for key in keys if key in records])
 
     def _row(self, record: Any) -> Row:
         return self.view.row(record, self.fields, self._deck.picture)

@@ -149,6 +149,7 @@ VIEW = View(
         Field(
             right("pulls", "PULLS", 5, 2, help="waiting pulls; of a push consumer whether a client is bound"),
             lambda c, p: pulls(c),
+            words=True,
         ),
         Field(
             right("redel", "REDEL", 5, 3, help="num_redelivered: delivered more than once and not acknowledged"),

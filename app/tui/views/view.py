@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 from app.model.health import Health
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing, Times
-from widgets.columns import Cell, Column, Row
+from widgets.columns import Align, Cell, Column, MadeCells, Row
 
 TIME_WIDTH = 8
 """Cells of a column of times while they are written out: `14:05:31`."""
@@ -18,16 +18,68 @@ TIME_WIDTH = 8
 @dataclass(frozen=True, slots=True)
 class Field:
     """A column and how its cell is made. `needs` leaves it out where the capability is missing; `times` marks a
-    column that follows the choice between age, UTC and local."""
+    column that follows the choice between age, UTC and local; `words` one of figures that may hold words too."""
 
     column: Column
     cell: Callable[[Any, Picture], Cell]
     needs: Capability | None = None
     times: bool = False
+    words: bool = False
 
 
 GLYPH = Field(Column("glyph", "", 1), lambda record, picture: Cell(""))
 """The first field of every view; what stands in it is the row's standing."""
+
+
+class RecordCells(MadeCells):
+    """The cells of one record, each made from the picture of the moment when it is asked for."""
+
+    __slots__ = ("_fields", "_names", "_picture", "_record", "_standing")
+
+    def __init__(
+        self,
+        record: Any,
+        standing: Standing,
+        fields: Sequence[Field],
+        picture: Picture,
+        names: Callable[[Any, Picture], str],
+    ) -> None:
+        self._record = record
+        self._standing = standing
+        self._fields = fields
+        self._picture = picture
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    @overload
+    def __getitem__(self, index: int) -> Cell: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Cell, ...]: ...
+    def __getitem__(self, index: int | slice) -> Cell | tuple[Cell, ...]:
+        if isinstance(index, slice):
+            return tuple(self[at] for at in range(*index.indices(len(self._fields))))
+        if index == 0:
+            # The first cell is the glyph of its standing, whatever the fields are.
+            health = self._standing.health
+            return Cell(health.glyph, self._standing.rank, health.value)
+        return self._fields[index].cell(self._record, self._picture)
+
+    def words(self) -> str:
+        """Its names, and what stands in columns of text: a figure is found by a comparison."""
+        record, picture = self._record, self._picture
+        parts = [self._names(record, picture)]
+        for field in self._fields[1:]:
+            if field.words or field.column.align is Align.LEFT:
+                cell = field.cell(record, picture)
+                value = cell.sort
+                if type(value) is int or type(value) is float:
+                    continue
+                parts.append(cell.text)
+                if type(value) is str and value != cell.text:
+                    parts.append(value)
+        return "\n".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +142,15 @@ class View:
         return tuple(fields)
 
     def row(self, record: Any, fields: Sequence[Field], picture: Picture) -> Row:
-        """A record as a row. The first cell is the glyph of its standing, whatever the fields are."""
+        """A record as a row; its cells are made when somebody looks."""
         standing = self.standing(record, picture)
         last = self.last(record, picture)
-        health = standing.health
         return Row(
-            key=record.key,
-            cells=(
-                Cell(health.glyph, standing.rank, health.value),
-                *[field.cell(record, picture) for field in fields[1:]],
-            ),
-            rank=standing.rank,
-            fault=standing.fault,
-            hidden=self.hidden(record, picture),
-            dim=last or health is Health.STALE,
-            last=last,
-            search=self.names(record, picture),
+            record.key,
+            RecordCells(record, standing, fields, picture, self.names),
+            standing.rank,
+            standing.fault,
+            self.hidden(record, picture),
+            last or standing.health is Health.STALE,
+            last,
         )
