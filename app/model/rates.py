@@ -12,6 +12,8 @@ from app.model.broker import Answer, Consumer, Flow, LinkState, Stream
 from app.model.series import MEMORY, WINDOW, Series, Track
 from app.model.snapshot import Snapshot, SourceState
 
+_SET_BACK = 10.0
+"""Seconds: a snapshot that is older than the last one by more than that is none that came late."""
 SETTLING = 30.0
 """Seconds after the first look or a reconnect in which no rate is judged."""
 HALF_MINUTE = 30.0
@@ -40,11 +42,14 @@ class History:
         self._flows: Mapping[str, Flow] = MappingProxyType({})
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Takes in one collection. A snapshot without a time, or not later than the last one, is passed over."""
+        """Takes in one collection. A snapshot without a time, or not later than the last one, is passed over.
+
+        One from long before says that our clock was set back: then all begins anew, as after a reconnect.
+        """
         if snapshot.at is None:
             return
         at = snapshot.at.timestamp()
-        if self._began is not None and at <= self._seen:
+        if self._began is not None and self._seen - _SET_BACK < at <= self._seen:
             return
         self._notice_gaps(snapshot, at)
         self._seen = at
@@ -67,7 +72,11 @@ class History:
         if self._began is None:
             if up:
                 self._began = at
-        elif (self._epoch is not None and epoch != self._epoch) or (up and not self._up) or at - self._seen > longest:
+        elif (
+            (self._epoch is not None and epoch != self._epoch)
+            or (up and not self._up)
+            or not 0 < at - self._seen <= longest
+        ):
             self._began = self._reconnected = at
             self._streams.clear()
             self._consumers.clear()
@@ -118,12 +127,6 @@ class History:
         """Since when a consumer's last ack is not known; None while it is."""
         series = self._consumers.series.get(ref.removeprefix("consumer:"))
         return None if series is None else _when(series.unacked)
-
-    def seen_since(self, ref: str) -> datetime | None:
-        """When this row, as it is now, was first seen."""
-        track, key = self._track(ref)
-        series = track.series.get(key)
-        return None if series is None else _when(series.born)
 
     def _track(self, ref: str) -> tuple[Track, str]:
         track = self._streams if ref.startswith("stream:") else self._consumers

@@ -75,7 +75,8 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
             _log.exception("a message could not be taken in")
 
     async def _process_connect_init(self) -> None:
-        transport, first = self._transport, b""
+        transport: Any = self._transport
+        first = b""
         readline = transport.readline
 
         async def read() -> bytes:

@@ -37,6 +37,9 @@ PING_EVERY = 2.0
 PONG_WITHIN = 6.0
 """Seconds: with both, a server that stands still is noticed within 8 s."""
 
+_CLOCK_STEP = 1.0
+"""Seconds by which a clock must have been set for it to matter: less is drift, and the age of a list."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -88,12 +91,21 @@ class NatsLink:
         return self._clock()
 
     def saw_clock(self, broker: datetime, sent: datetime, received: datetime) -> None:
-        """Takes in the time in an answer. Of the last 20 the one with the shortest way counts."""
+        """Takes in the time in an answer. Of the last 20 the one with the shortest way counts.
+
+        Two answers that cannot both be true say that a clock was set: then those of before count no more.
+        """
         way = (received - sent).total_seconds()
         middle = sent + (received - sent) / 2
-        if 0 <= way < 1:
-            self._samples.append((way, (broker - middle).total_seconds()))
-            self.clock_offset = min(self._samples)[1]
+        if not 0 <= way < 1:
+            return
+        offset = (broker - middle).total_seconds()
+        if self._samples:
+            shortest, known = min(self._samples)
+            if abs(offset - known) > (way + shortest) / 2 + _CLOCK_STEP:
+                self._samples.clear()
+        self._samples.append((way, offset))
+        self.clock_offset = min(self._samples)[1]
 
     async def request(self, subject: str, payload: bytes = b"", timeout: float = 6.0) -> bytes:
         """The payload of the answer. Raises LinkDown, NoResponders, NotPermitted or RequestTimeout."""

@@ -99,22 +99,25 @@ class ConsumerLists:
                 await asyncio.gather(*(ask(streams[name]) for name in chosen))
         except TimeoutError:
             troubles.append("lists take too long")
+            for entry in (streams[name] for name in chosen):
+                if entry.asked != self._turn:
+                    self._tables.silence_consumers(entry)
         return troubles
 
     async def _list(self, entry: StreamEntry) -> str:
         """Lists one stream's consumers; what went wrong, or nothing."""
         try:
             pages = await self._api.pages(f"CONSUMER.LIST.{entry.name}")
-        except NotPermitted:
-            entry.denied_until = time.monotonic() + _AGAIN
-            return ""
         except LinkDown:
             raise
-        except ApiError as error:
-            # A stream that went between two requests is no trouble.
-            return "" if error.number == jsapi.NO_STREAM else str(error)
         except SourceError as error:
-            return f"{entry.record.name}: {error}"
+            if isinstance(error, ApiError) and error.number == jsapi.NO_STREAM:
+                return ""  # a stream that went between two requests is no trouble
+            self._tables.silence_consumers(entry)
+            if isinstance(error, NotPermitted):
+                entry.denied_until = time.monotonic() + _AGAIN
+                return ""
+            return str(error) if isinstance(error, ApiError) else f"{entry.record.name}: {error}"
         self._tables.take_consumers(entry, pages)
         entry.asked = self._turn
         silent = sum(len(page.missing or ()) + len(page.offline or ()) for page in pages)

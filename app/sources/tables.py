@@ -125,6 +125,11 @@ class Tables:
                     listed[name] = self._silent_consumer(stream, name, answer)
         stream.consumers = listed
 
+    def silence_consumers(self, stream: StreamEntry) -> None:
+        """One stream's consumers were not told this time: what is known of them is the last known."""
+        for name in stream.consumers:
+            self._silent_consumer(stream, name, Answer.MISSING)
+
     def _consumer(self, stream: StreamEntry, row: ConsumerRow) -> ConsumerEntry:
         config, row.config = bytes(row.config), _NOTHING
         entry = stream.consumers.get(row.name)

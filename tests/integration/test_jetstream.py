@@ -350,6 +350,12 @@ async def test_rows_without_an_answer_stay_and_say_so(server: NatsServer) -> Non
         lists["CONSUMER.LIST.ORDERS"] = {"total": 2, "consumers": [], "missing": ["c", "d"]}
         facts = await watch.look()
         assert (facts.consumers["ORDERS/c"].pending, facts.consumers["ORDERS/c"].answer) == (3, Answer.MISSING)
+        lists["CONSUMER.LIST.ORDERS"] = {"total": 1, "consumers": [consumer]}
+        facts = await watch.look()
+        assert facts.consumers["ORDERS/c"].answer is Answer.OK
+        lists["CONSUMER.LIST.ORDERS"] = {"error": {"code": 503, "err_code": 10008, "description": "not available"}}
+        facts = await watch.look()
+        assert (facts.consumers["ORDERS/c"].pending, facts.consumers["ORDERS/c"].answer) == (3, Answer.MISSING)
         lists["STREAM.LIST"] = {"nonsense": True, "streams": 7}
         facts = await watch.look()
         assert statuses(watch)["streams"] is SourceStatus.FAILED

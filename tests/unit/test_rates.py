@@ -265,9 +265,21 @@ def test_snapshots_out_of_order_are_passed_over() -> None:
     shown = Shown()
     shown.observe(10, stream={"last_seq": 5})
     before = shown.history.flows()
-    shown.history.observe(replace(shown.snapshot(), at=START, streams={}))
+    shown.history.observe(replace(shown.snapshot(), at=shown.at - timedelta(seconds=5), streams={}))
     shown.history.observe(replace(shown.snapshot(), at=None))
     assert shown.history.flows() is before
+
+
+def test_a_clock_that_was_set_back_begins_anew() -> None:
+    shown = Shown()
+    for number in range(60):
+        shown.observe(stream={"last_seq": 5 * number})
+    assert shown.stored.rate_in == 5
+    shown.observe(-3600, stream={"last_seq": 1000})
+    for number in range(20):
+        shown.observe(stream={"last_seq": 1000 + 7 * number})
+    assert shown.stored.rate_in == 7
+    assert shown.history.settling(shown.at)
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 30), st.integers(0, 5)), min_size=1, max_size=300))
