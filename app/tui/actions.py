@@ -9,6 +9,8 @@ from app.feed.protocol import FeedState
 from app.model.text import cut as middle_cut
 from app.tui import commands, keys, registry
 from app.tui.command_line import CommandLine
+from app.tui.namespaces import Namespaces
+from app.tui.screens.choice import ChoicePage
 from app.tui.screens.help import HelpPage
 from app.tui.screens.now import worst_first
 from app.tui.screens.raw import JsonPage
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 
 COPY_LIMIT = 74_994
 """Bytes that terminals take in one OSC 52 (k9s keeps to the same)."""
-GREETING = "1 3 4 6 views · enter in · esc back · / filter · ? keys · nothing here changes anything"
+GREETINGS = (
+    "1 3 4 6 views · enter in · esc back · ? keys · nothing here changes anything",
+    "? keys · nothing here changes anything",
+)
 GREETED = "greeted"
 
 
@@ -31,6 +36,7 @@ class Actions:
         self._filter_before = ""
         self._greeting = False
         self._wanted: str | None = None
+        self.namespaces = Namespaces(app)
         self.command_line = CommandLine(app, self)
 
     # -- keys --------------------------------------------------------------------------------------------------------
@@ -175,7 +181,8 @@ class Actions:
             return
         self._greeting = True
         self._app.messages.SECONDS = 3600.0
-        self.say(GREETING)
+        room = self._app.app.size.width - 2
+        self.say(next((words for words in GREETINGS if len(words) <= room), GREETINGS[-1]))
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / GREETED).touch()
@@ -265,5 +272,36 @@ class Actions:
     def complete_text(self, prompt: str, text: str) -> str:
         return commands.complete(text, self.command_line.commands) if prompt == ":" else text
 
+    # -- menus -------------------------------------------------------------------------------------------------------
+    async def open_menu(self, page: ChoicePage) -> None:
+        """From this very key on, keys pick from the menu."""
+        self._app.router.open_menu()
+        self.say("")
+        page.take = self._take
+        await self._app.stacks.push(self._app.body, page)
+        self._app.page_changed()
+
     async def menu_key(self, key: str) -> bool:
+        page = self._app.stacks.page
+        if not isinstance(page, ChoicePage):
+            return False
+        if key in ("escape", "backspace"):
+            await self._close_menu()
+            return False
+        picked = page.key(key)
+        if picked is None:
+            return True
+        await self._take(picked)
         return False
+
+    async def _take(self, key: str) -> None:
+        page = self._app.stacks.page
+        await self._close_menu()
+        if isinstance(page, ChoicePage):
+            page.picked(key)
+
+    async def _close_menu(self) -> None:
+        self._app.router.close_menu()
+        if isinstance(self._app.stacks.page, ChoicePage):
+            await self._app.stacks.pop()
+        self._app.page_changed()

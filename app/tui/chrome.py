@@ -101,6 +101,7 @@ _FOOTER = {
     "detail": ("open", "back", "filter", "command", "copy", "json", "help"),
     "json": ("back", "filter", "copy", "help"),
     "help": ("back", "help"),
+    "menu": ("open", "back"),
 }
 
 

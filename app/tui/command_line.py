@@ -61,6 +61,10 @@ class CommandLine:
             await self._actions.help(words=True)
         elif name == "explain":
             await self._explain(rest)
+        elif name == "namespace":
+            await self._actions.namespaces.command(rest)
+        elif name == "log":
+            await self._log()
         elif name == "screenshot":
             self._screenshot(rest)
         elif name == "quit":
@@ -86,6 +90,21 @@ class CommandLine:
             page = TextPage(self._app, self._app.stacks.page, rule, told)
             await self._app.stacks.push(self._app.body, page)
             self._app.page_changed()
+
+    def _namespaces(self, place: int, before: Sequence[str]) -> Iterable[str]:
+        return self._actions.namespaces.choices() if place == 0 else ()
+
+    async def _log(self) -> None:
+        from app.tui.worker_log import LogError, tail
+
+        try:
+            told = tail(self._app.options.state_dir)
+        except LogError as fault:
+            self._app.say(str(fault))
+            return
+        page = TextPage(self._app, self._app.stacks.page, "Worker's log", told, at_end=True)
+        await self._app.stacks.push(self._app.body, page)
+        self._app.page_changed()
 
     async def _times_to(self, word: str) -> None:
         while self._app.picture.times.value != word:
@@ -157,6 +176,8 @@ class CommandLine:
             Command("ascii", "glyphs and lines in ASCII only, and back"),
             Command("columns", "the columns of this list, spelt out"),
             Command("explain", "when a rule fires, and by which thresholds", "RULE", self._rules, 1),
+            Command("namespace", "whose fleet is shown; alone: those that are here", "[NAME]", self._namespaces),
+            Command("log", "the end of the worker's log"),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),
             Command("quit", "leave"),
         )

@@ -109,6 +109,11 @@ class Router:
         """From here on keys pick lines of a menu."""
         self.mode = Mode.MENU
 
+    def close_menu(self) -> None:
+        """The menu is gone, also when it was not a key that closed it."""
+        if self.mode is Mode.MENU:
+            self.mode = Mode.LIST
+
     async def _interrupt(self) -> None:
         before, self._interrupted = self._interrupted, self._now()
         if before is not None and self._interrupted - before <= CTRL_C_WINDOW:

@@ -6,7 +6,7 @@ from app.model import text
 from app.model.broker import LinkState
 from app.model.findings import Finding, Severity
 from app.model.health import Health
-from app.model.snapshot import Count, SourceStatus
+from app.model.snapshot import Capability, Count, SourceStatus
 from app.tui.lines import Line, Span, words
 from app.tui.picture import Picture
 from app.tui.views.view import View
@@ -101,10 +101,27 @@ def _why_unknown(picture: Picture) -> str:
     return "the facts are not complete"
 
 
+def namespace_word(namespace: str) -> str:
+    """A namespace as it is written: `""` is the one of buckets without a prefix."""
+    return text.cut(namespace, 40) or '""'
+
+
+def several_fleets(picture: Picture) -> str:
+    """Says that there are several fleets and none is chosen; nothing where that is not so."""
+    site = picture.snapshot.site
+    if len(site.namespaces) < 2 or site.namespace or picture.has(Capability.FLEET):
+        return ""
+    some = [namespace_word(name) for name in site.namespaces[:3]]
+    more = f" and {len(site.namespaces) - 3} more" if len(site.namespaces) > 3 else ""
+    return f"Several fleets here: {', '.join(some)}{more}. :namespace chooses one."
+
+
 def empty(picture: Picture, view: View) -> str:
     """Which emptiness it is, for a list without rows."""
     if picture.snapshot.at is None:
         return "No facts yet."
+    if view.id == "agents" and (several := several_fleets(picture)):
+        return several
     for name in view.sources:
         source = picture.source(name)
         if source is None:

@@ -113,6 +113,7 @@ class Surface:
             self.stacks.page.rebuild()
         else:
             self.stacks.page.refresh_facts(changes, dirty)
+        self.deck_actions.namespaces.facts_came()
         self._show_status()
         self.head_changed()
         self._look()

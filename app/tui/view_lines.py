@@ -45,6 +45,8 @@ def consumers_line(picture: Picture) -> str:
 
 
 def agents_line(picture: Picture) -> str:
+    if sentences.several_fleets(picture):
+        return f"{len(picture.snapshot.site.namespaces)} fleets here: :namespace chooses one"
     snapshot = picture.snapshot
     ages = [picture.age(vitals.beat) for key, vitals in snapshot.vitals.items() if key in snapshot.agents]
     known = [age for age in ages if age is not None]

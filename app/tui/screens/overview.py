@@ -87,12 +87,11 @@ class OverviewPage(Page):
 
     def _present(self) -> list[View]:
         """Views that there is something to see of; all before the first facts."""
-        fleet = [view for view in self._views if view.id != "agents" or self.picture.snapshot.agents or self._fleet()]
-        return fleet
+        return [view for view in self._views if view.id != "agents" or self.picture.snapshot.agents or self._fleet()]
 
     def _fleet(self) -> bool:
         count = self.picture.snapshot.counts.get("agents")
-        return count is not None and count.total > 0
+        return (count is not None and count.total > 0) or bool(sentences.several_fleets(self.picture))
 
     def _arrange(self) -> None:
         """Shows and hides the parts by the room there is."""

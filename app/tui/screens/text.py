@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 
 from app.tui.lines import BLANK, Line, words
@@ -18,11 +19,12 @@ class TextPage(Page):
 
     kind: ClassVar[str] = "help"
 
-    def __init__(self, deck: Deck, of: Page, name: str, text: str) -> None:
+    def __init__(self, deck: Deck, of: Page, name: str, text: str, *, at_end: bool = False) -> None:
         super().__init__(deck, of.view_id)
         self._of = of
         self._crumb = name
         self._text = text
+        self._at_end = at_end
         self.document = Document(selectable=False)
         self.document.when_resized(self.rebuild)
 
@@ -40,6 +42,9 @@ class TextPage(Page):
     def rebuild(self) -> None:
         width = max(20, self.document.size.width - 4)
         self.document.show([BLANK, *(line for part in self._text.splitlines() for line in _broken(part, width))])
+        if self._at_end and self.size.height:
+            self._at_end = False
+            self.document.set_top(len(self.document.lines))
 
     async def perform(self, action: str) -> bool:
         return perform_on_document(self.document, action)
@@ -48,7 +53,7 @@ class TextPage(Page):
 def _broken(part: str, width: int) -> list[Line]:
     if not part.strip():
         return [BLANK]
-    if len(part) <= width:
+    if cell_len(part) <= width:
         return [words(f"  {part}")]
     indent = " " * (len(part) - len(part.lstrip()))
     return [words(f"  {indent}{piece}") for piece in wrap_cells(part, width - len(indent))]
