@@ -29,6 +29,7 @@ class Scene:
     def __init__(self, thresholds: Mapping[str, Mapping[str, object]] | None = None, **runbooks: str) -> None:
         self.at = START
         self.offset = 0.0
+        self.lag = 0.0
         self.streams: dict[str, Stream] = {}
         self.consumers: dict[str, Consumer] = {}
         self.agents: dict[str, Agent] = {}
@@ -82,6 +83,7 @@ class Scene:
                 connection=self.connection,
                 capabilities=frozenset((Capability.BROKER, *((Capability.FLEET,) if self.fleet else ()))),
                 clock_offset=self.offset,
+                lag=self.lag,
                 watching_since=START,
             ),
             sources={

@@ -67,6 +67,7 @@ class Site:
     namespaces: tuple[str, ...] = ()  # all that were found, when more than one fits
     interval: float = 1.0  # seconds between two collections, as in force now
     clock_offset: float = 0.0  # seconds the broker's clock is ahead of the worker's
+    lag: float = 0.0  # seconds by which the worker itself was late at its last collection; under a second is none
     watching_since: datetime | None = None
     version: str = ""  # of the worker
     actions: bool = False

@@ -164,8 +164,10 @@ class Lookups:
             raise
         except RequestTimeout:
             self._resume = self._turn + _PAUSE  # a collection must not wait for messages every time
+            self._unanswered(question)
             return
         except SourceError:
+            self._unanswered(question)
             self._known[question.key] = _Known(question.sequence, 0, None, self._turn)
             return
         sequence, at = min(found, default=(0, None))
@@ -211,6 +213,12 @@ class Lookups:
     def _keep(self, question: _Question, sequence: int, at: datetime | None) -> None:
         self._known[question.key] = _Known(question.sequence, sequence, at, self._turn)
         _fill(question, at)
+
+    def _unanswered(self, question: _Question) -> None:
+        """What is known of an earlier message says nothing of this one."""
+        known = self._known.get(question.key)
+        if known is None or known.asked != question.sequence:
+            _fill(question, None)
 
     def _drop(self, streams: Mapping[str, StreamEntry]) -> None:
         """Forgets consumers that are gone, now and then."""

@@ -43,6 +43,7 @@ class Gathered:
     connection: Connection
     server: ServerInfo | None
     clock_offset: float
+    lag: float
     broker: BrokerFacts
     fleet: FleetFacts
     states: Mapping[str, SourceState]
@@ -115,6 +116,7 @@ class Assembly:
             namespaces=fleet.namespaces,
             interval=broker.interval,
             clock_offset=gathered.clock_offset,
+            lag=gathered.lag,
             watching_since=self._since,
             version=__version__,
             actions=self._actions,

@@ -29,6 +29,8 @@ PATIENCE = 2.0
 """Seconds that a snapshot waits for a source at most; a source that takes longer is in a later one."""
 GAP = 0.25
 """Seconds between two collections at least, however often a refresh is asked for or the connection changes."""
+LAG_LEAST = 1.0
+"""Seconds by which the worker must be late for it to be told."""
 PULSE = 5.0
 """Seconds between two signs of life at most."""
 
@@ -88,7 +90,12 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
         domain=nats.domain,
         api_prefix=nats.api_prefix,
     )
-    return Sources(link=link, broker=broker.collect, fleet=fleet.collect, choose=fleet.choose, close=fleet.close)
+
+    async def close() -> None:
+        await broker.close()
+        await fleet.close()
+
+    return Sources(link=link, broker=broker.collect, fleet=fleet.collect, choose=fleet.choose, close=close)
 
 
 class Collector:
@@ -116,6 +123,7 @@ class Collector:
         self._wake = asyncio.Event()
         self._namespace = settings.namespace
         self._forced = False
+        self._lag = 0.0  # seconds by which we were late since the last collection
         self._standing: tuple[LinkState, int] | None = None
         self._failing = False
         first = tuple(SourceState(name) for name in BROKER_SOURCES)
@@ -164,6 +172,7 @@ class Collector:
         await self._wait_for(turn)
         self._wake.clear()
         self._publish()
+        self._lag = 0.0
 
     async def _choose(self) -> None:
         """Takes over the namespace that somebody has chosen since."""
@@ -181,7 +190,7 @@ class Collector:
             if left <= 0:
                 return
             self._board.beat()
-            await _first(min(left, PULSE), self._wake, self._board.stopping)
+            self._lag = max(self._lag, await _first(min(left, PULSE), self._wake, self._board.stopping))
             self._wake.clear()
 
     async def _rest(self, began: float) -> None:
@@ -195,9 +204,9 @@ class Collector:
             if left <= 0:
                 return
             if wanted:
-                await _first(left, board.stopping)
+                self._lag = max(self._lag, await _first(left, board.stopping))
                 continue
-            await _first(min(left, PULSE), self._wake, board.refresh_wanted, board.stopping)
+            self._lag = max(self._lag, await _first(min(left, PULSE), self._wake, board.refresh_wanted, board.stopping))
             if self._wake.is_set():
                 self._wake.clear()
                 await self._guarded(self._late)
@@ -228,6 +237,7 @@ class Collector:
                     connection=link.connection,
                     server=link.server,
                     clock_offset=link.clock_offset,
+                    lag=round(self._lag) if self._lag >= LAG_LEAST else 0.0,
                     broker=self._broker.facts,
                     fleet=self._fleet.facts,
                     states=self._states(),
@@ -271,11 +281,13 @@ def site_name(settings: Settings) -> str:
     return host or settings.profile or "default"
 
 
-async def _first(timeout: float, *events: asyncio.Event) -> None:
-    """Waits for the first of some events, `timeout` seconds at most."""
+async def _first(timeout: float, *events: asyncio.Event) -> float:
+    """Waits for the first of some events, `timeout` seconds at most; gives the seconds by which it came back later."""
+    ends = time.monotonic() + timeout
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
+    return max(0.0, time.monotonic() - ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -214,6 +215,23 @@ async def test_a_source_that_hangs_holds_up_no_other_and_is_never_asked_twice(mo
         assert world.rounds == 1
         assert world.board.alive()
     assert world.most_at_once == 1
+
+
+async def test_a_worker_that_is_held_up_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.worker.collector.LAG_LEAST", 0.6)
+    world = World()
+    held: list[float] = []
+
+    def hold_up() -> None:
+        began = time.monotonic()
+        time.sleep(1.2)  # the whole loop, as a machine does that is too busy
+        held.append(time.monotonic() - began)
+
+    async with world:
+        await world.until(lambda one: bool(one.streams) and one.site.lag == 0)
+        asyncio.get_running_loop().call_soon(hold_up)
+        await world.until(lambda one: bool(held) and one.site.lag > 0)
+        await world.until(lambda one: one.site.lag == 0)
 
 
 async def test_what_comes_late_is_published_when_it_comes() -> None:

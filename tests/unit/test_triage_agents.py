@@ -134,6 +134,16 @@ def test_several_within_a_minute_are_one_finding(scene: Scene) -> None:
     assert len(top[0].refs) == 7
 
 
+def test_who_said_goodbye_is_no_part_of_the_fleet(scene: Scene) -> None:
+    fleet_of(scene, 40)
+    for number in range(36):
+        scene.agent(number, presence=Presence.LEFT, since=scene.ago(100))
+    for number in (38, 39):
+        scene.agent(number, presence=Presence.GONE, since=scene.ago(100))
+    top = [finding for finding in scene.look().values() if not finding.cause]
+    assert [finding.what for finding in top] == ["2 of 4 agents gone within 1s, all group=db.eu"]
+
+
 def test_two_of_many_are_two_findings(scene: Scene) -> None:
     fleet_of(scene, 40)
     for number in range(2):

@@ -131,6 +131,17 @@ def test_a_source_that_never_answers(scene: Scene) -> None:
     assert not finding.since_exact
 
 
+def test_a_worker_that_is_late_says_so_until_a_good_collection(scene: Scene) -> None:
+    scene.lag = 4.0
+    assert scene.quiet(5)
+    scene.lag = 7.0
+    finding = scene.look(7)["facts.stale|worker"]
+    assert finding.severity is Severity.CRIT
+    assert finding.what == "worker 7s late: its machine is overloaded or was held up"
+    scene.lag = 0.0
+    assert not scene.look(1)
+
+
 # -- stream.rejecting -----------------------------------------------------------------------------------------------
 
 
@@ -212,6 +223,16 @@ def test_time_to_full(scene: Scene) -> None:
     finding = findings[REJECTING]
     assert finding.severity is Severity.CRIT
     assert finding.what == "45% of 100M, full in 9m: then writes are rejected"
+
+
+@pytest.mark.parametrize(("max_age", "fires"), [(540.0, False), (7200.0, True), (45.0, True)])
+def test_what_expires_before_it_is_full_is_no_finding(scene: Scene, max_age: float, fires: bool) -> None:
+    """Full in ten minutes at this pace; with a shorter max_age it settles before, unless expiry is under way."""
+    for second in range(62):
+        size = 40 * 1024**2 + second * 102_400
+        bucket(scene, 0.4, bytes=size, max_age=max_age, first_at=START - timedelta(seconds=1))
+        findings = scene.look(1)
+    assert (REJECTING in findings) is fires
 
 
 def test_a_burst_is_no_trend(scene: Scene) -> None:

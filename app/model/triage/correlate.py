@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.model.findings import Evidence, Finding, Severity
-from app.model.fleet import Agent
+from app.model.fleet import Agent, Presence
 from app.model.text import count
-from app.model.triage import abandoned, agents, consumers, nats, stalled
+from app.model.triage import abandoned, agents, consumers, nats, stalled, unregistered
 from app.model.triage.candidates import Context, instant, length
 
 TOGETHER = agents.GONE + "|+"
@@ -31,6 +31,7 @@ def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, grou
     groups.update(findings, context)
     _fold_consumers(findings, begun, context)
     _fold_agents(findings, context, groups)
+    unregistered.fold(findings, context)
     _fold_unused(findings, context)
     _fold_site(findings)
     _count(findings)
@@ -39,7 +40,7 @@ def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, grou
 
 def for_many(finding: Finding) -> bool:
     """Whether a finding only says once what others, folded under it, say each of their own row."""
-    return finding.id == UNUSED or finding.id.startswith(TOGETHER)
+    return finding.id == UNUSED or finding.id.startswith((TOGETHER, unregistered.PREFIX))
 
 
 class Groups:
@@ -67,7 +68,7 @@ class Groups:
             joined = {name for since, name in dated if name not in taken and abs(since - first) <= within}
             all_of |= joined
             taken |= joined
-        fleet = len(context.snapshot.agents)
+        fleet = _members(context.snapshot.agents)
         enough = max(2, min(limits["count"], limits["ratio"] * fleet))
         self._form([pair for pair in dated if pair[1] not in taken], within, enough)
 
@@ -140,7 +141,7 @@ def _together(name: str, members: list[Finding], context: Context) -> Finding:
     label = _common_label([fleet[key] for key in keys if key in fleet], fleet)
     gone = sum(member.severity is Severity.CRIT for member in members)
     word = "gone" if gone * 2 >= len(members) else "silent"
-    what = f"{len(members)} of {len(fleet)} agents {word} within {length(max(1.0, apart))}"
+    what = f"{len(members)} of {_members(fleet)} agents {word} within {length(max(1.0, apart))}"
     if label:
         what += f", all {label}"
     pending, read = _pending(context, keys)
@@ -165,6 +166,11 @@ def _together(name: str, members: list[Finding], context: Context) -> Finding:
         last_known=any(member.last_known for member in members),
         measured=float(len(members)),
     )
+
+
+def _members(fleet: Mapping[str, Agent]) -> int:
+    """How many agents there are or should be: those that said goodbye are no part of it."""
+    return sum(agent.presence is not Presence.LEFT for agent in fleet.values())
 
 
 def _common_label(members: list[Agent], fleet: Mapping[str, Agent]) -> str:

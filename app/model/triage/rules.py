@@ -24,7 +24,7 @@ RULES = (
     RuleText(nats.CREDENTIALS, "The server refuses the credentials, or they expire soon."),
     RuleText(
         sources.STALE,
-        "Facts of one of our own sources are older than they should be.",
+        "Facts of one of our own sources are older than they should be, or the worker itself is late.",
         ("what is not there or not permitted: its pane says so",),
     ),
     RuleText(
@@ -34,6 +34,7 @@ RULES = (
             "discard old: being full is how such a stream works",
             "mirrors and sealed streams: nobody writes to them",
             "growth seen for under 30 s, or right after a reconnect",
+            "growth that max_age will end before it is full: what is new fills up to what expires",
         ),
     ),
     RuleText(

@@ -13,6 +13,7 @@ STALE = "facts.stale"
 THRESHOLDS = {
     STALE: (
         Threshold("intervals", Unit.NUMBER, 3.0, "of the source's own interval without fresh facts"),
+        Threshold("lag", Unit.SECONDS, 5.0, "by which the worker itself is late"),
         Threshold("least", Unit.SECONDS, 10.0, "without fresh facts, however short the interval"),
     ),
 }
@@ -29,7 +30,7 @@ _JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
 
 
 def judge(context: Context) -> list[Candidate]:
-    """One candidate for each source that is too old.
+    """One candidate for each source that is too old, and one for the worker if it is late itself.
 
     Not for what is absent or not permitted: that is no matter of age, and its pane says so.
     """
@@ -37,7 +38,25 @@ def judge(context: Context) -> list[Candidate]:
     if not limits.on:
         return []
     found = (_stale(context, source, limits) for source in context.snapshot.sources.values())
-    return [candidate for candidate in found if candidate is not None]
+    late = (_late(context, limits),) if context.site.lag >= limits["lag"] else ()
+    return [*late, *(candidate for candidate in found if candidate is not None)]
+
+
+def _late(context: Context, limits: Limits) -> Candidate:
+    lag = duration(context.site.lag)
+    return Candidate(
+        STALE,
+        "worker",
+        "worker",
+        "watchdeck",
+        f"worker {lag} late: its machine is overloaded or was held up",
+        Severity.CRIT,
+        ("source:worker",),
+        clear=0.0,
+        detail="what was collected meanwhile is as old as that; ages and rates begin anew",
+        evidence=(Evidence("late by", lag, written(Unit.SECONDS, limits["lag"]), limits.origin("lag")),),
+        measured=context.site.lag,
+    )
 
 
 def _stale(context: Context, source: SourceState, limits: Limits) -> Candidate | None:

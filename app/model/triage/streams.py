@@ -28,6 +28,7 @@ THRESHOLDS = {
     ),
 }
 
+_BEGUN = 0.1  # of max_age: with less to go for the first message, expiry is under way, and growth is what is left of it
 _LEFT_ABOVE = 1 / 0.9  # a time to full is left only above its threshold by this factor
 
 
@@ -95,8 +96,18 @@ def _fill(context: Context, stream: Stream, limits: Limits, column: str) -> _Fil
         return _Fill(0.0, "", column)
     limit = size(most) if column == "bytes" else f"{count(most)} messages"
     growth = _growth(context, stream, limits["window"], column)
-    left = (most - now) / growth if growth is not None and growth > 0 else None
-    return _Fill(now / most, limit, column, None if left is None else max(0.0, left))
+    left = max(0.0, (most - now) / growth) if growth is not None and growth > 0 else None
+    if left is not None and left > _still_filling(context, stream):
+        left = None
+    return _Fill(now / most, limit, column, left)
+
+
+def _still_filling(context: Context, stream: Stream) -> float:
+    """Seconds for which growth can go on as it is: until the first message expires. Endless once they do."""
+    if stream.max_age <= 0 or stream.first_at is None:
+        return float("inf")
+    until = stream.max_age - context.age(stream.first_at)
+    return until if until > _BEGUN * stream.max_age else float("inf")
 
 
 def _growth(context: Context, stream: Stream, window: float, column: str) -> float | None:
