@@ -135,12 +135,13 @@ def _keys(
     check: Annotated[bool, typer.Option("--check", help="Only check [keys]; exit 1 if anything is wrong.")] = False,
 ) -> int:
     """The keys of the deck as your configuration has them."""
+    from app.model.text import clean
     from app.tui import keys
 
     overrides = _settings(context).keys
     problems = keys.check(overrides)
     for problem in problems:
-        typer.echo(f"watchdeck: [keys] {problem}", err=True)
+        typer.echo(f"watchdeck: [keys] {clean(problem)}", err=True)
     if check or problems:
         if not problems:
             typer.echo("keys are fine")
@@ -158,17 +159,18 @@ def _config_show(context: typer.Context) -> int:
 
     settings = _settings(context)
     for key, value, origin in shown(settings):
-        typer.echo(f"{key:<24} {clean(scrub(value)):<40} {origin}")
+        typer.echo(f"{clean(key):<24} {clean(scrub(value)):<40} {clean(origin)}")
     for warning in settings.warnings:
-        typer.echo(f"watchdeck: {warning}", err=True)
+        typer.echo(f"watchdeck: {clean(warning)}", err=True)
     return 0
 
 
 def _config_path(context: typer.Context) -> int:
     """The configuration file that is read."""
+    from app.model.text import clean
     from app.settings.places import config_file
 
-    typer.echo(_settings(context).config_file or str(config_file(os.environ)))
+    typer.echo(clean(_settings(context).config_file or str(config_file(os.environ))))
     return 0
 
 

@@ -170,7 +170,7 @@ def _typed(file: Path, key: str, value: object, kind: Any) -> Any:
 
 def _nearest(key: str) -> str:
     if key in ("nats.password", "nats.token"):
-        return f": a secret is not written here, name a file with {key}_file"
+        return f", since a secret is not written here: name a file with {key}_file"
     section, _, name = key.rpartition(".")
     known = sorted(KEYS) + list(_OPEN)
     close = difflib.get_close_matches(key, known, 1, 0.6) or [

@@ -180,3 +180,27 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_ascii_is_chosen_by_what_the_terminal_can_draw(env: dict[str, str], plain: bool) -> None:
     assert plain_terminal(env) is plain
+
+
+def test_nothing_of_a_configuration_file_reaches_the_terminal_as_control(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = home / "odd.toml"
+    hostile = r"\u001b]52;c;QQ==\u0007\u009b31m"
+    file.write_text(f'[runbooks]\n"a{hostile}" = "https://b{hostile}"\n[keys]\n"c{hostile}" = "d{hostile}"\n')
+    for arguments in (["config", "show"], ["keys"], ["keys", "--check"]):
+        run(["--config", str(file), *arguments])
+    said = "".join(capfd.readouterr())
+    assert "https://b" in said
+    assert not [character for character in said if character != "\n" and not character.isprintable()]
+
+
+def test_a_secret_in_the_configuration_file_is_refused_in_one_plain_sentence(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = home / "secret.toml"
+    file.write_text('[nats]\npassword = "hunter2"\n')
+    assert run(["--config", str(file), "config", "show"]) == 2
+    said = capfd.readouterr().err
+    assert "a secret is not written here: name a file with nats.password_file" in said
+    assert "hunter2" not in said
