@@ -131,6 +131,12 @@ class NowList(LineView):
         """How many lines all of it takes, opened evidence included."""
         return len(self._lines)
 
+    def most_lines(self, width: int) -> int:
+        """How many lines all of it takes in this width, whichever finding is opened."""
+        each = 2 if COMPACT_BELOW <= width < WIDE_FROM else 1
+        opened = 2 if self._rows and width >= COMPACT_BELOW else 0
+        return max(1, len(self._rows) * each + opened + bool(self._more))
+
     @property
     def more_below(self) -> int:
         """How many findings are wholly below the last line on the screen."""

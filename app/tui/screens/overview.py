@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from textual import on
@@ -18,18 +18,12 @@ from app.tui.screens import now
 from app.tui.screens.document import Document
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
+from app.tui.screens.room import LINES_FROM, PANES_FROM, SPARE, WIDE_FROM, lines_height, spare_panes
 from app.tui.view_lines import view_line
 from app.tui.views import cells
 from app.tui.views.view import View
 from widgets.now_list import NowList
 from widgets.record_table import RecordTable
-
-PANES_FROM = (120, 30)
-"""Cells and lines from which there are panes instead of a line for each view."""
-WIDE_FROM = (190, 30)
-LINES_FROM = 24
-"""Lines of the terminal under which the lines of the views go."""
-NOW_LEAST = 7
 
 
 class OverviewPage(Page):
@@ -53,11 +47,25 @@ class OverviewPage(Page):
         self._zoomed = False
         self._info = False
         self._shown: set[str] = set()
+        self._spare: dict[str, int] = {}
         self._began = deck.options.monotonic()
 
     def compose(self) -> ComposeResult:
         with self._columns, self._left, self._now_pane:
             yield self._opening
+
+    def _spare_panes(self) -> dict[str, int]:
+        # By the terminal's size: while another page is in front this one has none.
+        size = self.app.size
+        return spare_panes(self._shown, size.height, self.now.most_lines(size.width))
+
+    def _mount_spare(self, heights: Mapping[str, int]) -> None:
+        for name, height in heights.items():
+            if name not in self._panes:
+                view = next(view for view in self._views if name == f"spare-{view.id}")
+                pane = self._panes[name] = Pane(self.deck, view, id=name)
+                self._left.mount(pane)
+            self._panes[name].styles.height = height
 
     def _mount_parts(self, *, facts: bool, panes: bool) -> None:
         """What is not on the first frame comes when it is needed: the first frame waits for none of it."""
@@ -67,7 +75,7 @@ class OverviewPage(Page):
         if panes and not self._middle.is_attached:
             self._left.mount(self._panes["consumers"])
             self._columns.mount(self._middle)
-            self._middle.mount(*(pane for name, pane in self._panes.items() if name != "consumers"))
+            self._middle.mount(*(self._panes[name] for name in ("streams", "agents") if name in self._panes))
 
     @property
     def sections(self) -> frozenset[str]:
@@ -99,20 +107,26 @@ class OverviewPage(Page):
         self._shown = shown
         opening = bool(self._opening_lines())
         panes = size.width >= PANES_FROM[0] and size.height >= PANES_FROM[1] - 1 and not opening
-        lines = not panes and size.height >= LINES_FROM and size.width >= 60 and not opening
+        lines = not panes and size.height >= LINES_FROM[1] and size.width >= LINES_FROM[0] and not opening
         self._mount_parts(facts=not opening, panes=panes)
         zoom = self._focus if self._zoomed else ""
         self.set_class(panes, "-panes")
         self.set_class(panes and size.width >= WIDE_FROM[0], "-wide")
+        spare = self._spare_panes() if lines and not self._zoomed else {}
+        self._mount_spare(spare)
+        self._spare = spare
         for name, pane in self._panes.items():
-            pane.display = panes and name in shown and zoom in ("", name)
+            there = name in spare if name.startswith("spare-") else panes and name in shown
+            pane.display = zoom == name or (there and not zoom)
+            if zoom == name:
+                pane.styles.height = "1fr"
         left, middle = self._left, self._middle
         self._now_pane.display = zoom in ("", "now")
-        left.display = zoom in ("", "now", "consumers")
-        middle.display = panes and any(pane.display for name, pane in self._panes.items() if name != "consumers")
+        left.display = zoom in ("", "now", "consumers") or zoom.startswith("spare-")
+        middle.display = panes and any(pane.display and pane.parent is middle for pane in self._panes.values())
         self._columns.display = left.display or middle.display
         self._lines.display = lines and zoom in ("", "lines")
-        self._lines.styles.height = len(shown) + 2 if not zoom else "1fr"
+        self._lines.styles.height = lines_height(shown) if not zoom else "1fr"
         self.now.display = not opening
         self._opening.display = opening
         self._now_title.display = not opening and size.height >= 12
@@ -123,7 +137,8 @@ class OverviewPage(Page):
 
     def _reachable(self) -> list[str]:
         """The panes that `tab` goes through, in their order on the screen."""
-        panes = [name for name in ("consumers", "streams", "agents") if name in self._panes]
+        order = ("consumers", "streams", "agents", *(f"spare-{name}" for name in SPARE))
+        panes = [name for name in order if name in self._panes]
         return [
             "now",
             *(name for name in panes if self._panes[name].display),
@@ -142,9 +157,9 @@ class OverviewPage(Page):
         if not self.is_attached:
             return
         self._arrange()
-        for view in self._present():
-            if self._panes[view.id].display:
-                self._panes[view.id].rebuild()
+        for pane in self._panes.values():
+            if pane.display:
+                pane.rebuild()
         self._write()
 
     def refresh_facts(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
@@ -166,6 +181,9 @@ class OverviewPage(Page):
             return
         self._opening.show(opening)
         self._write_now()
+        if self._lines.display and not self._zoomed and self._spare_panes() != self._spare:
+            self.rebuild()
+            return
         if self._lines.display:
             self._lines.show(self._view_lines())
         self.deck.head_changed()

@@ -17,8 +17,8 @@ from app.tui.views.view import View
 class Pane(Vertical, can_focus=False):
     """Title and table of one view."""
 
-    def __init__(self, deck: Deck, view: View) -> None:
-        super().__init__(id=f"pane-{view.id}", classes="pane")
+    def __init__(self, deck: Deck, view: View, *, id: str = "") -> None:
+        super().__init__(id=id or f"pane-{view.id}", classes="pane")
         self._deck = deck
         self.view = view
         self._title = Document(selectable=False, classes="title")
