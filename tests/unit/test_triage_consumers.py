@@ -431,6 +431,23 @@ def test_a_pull_seen_begins_the_day_anew(scene: Scene) -> None:
     assert not scene.run(50000, 50)
 
 
+def test_durables_of_a_host_that_was_switched_off_are_not_abandoned_yet(scene: Scene) -> None:
+    """It had nothing to do for days, said goodbye, and is out of the registry's memory ten minutes later."""
+    scene.stream("JOBS", retention="interest")
+    scene.agent(1)
+    scene.agent(3)
+    scene.consumer(
+        f"jobs-agent_query_any_{machine(3)}", waiting=1, delivered_consumer_seq=4, delivered_at=scene.ago(days=6)
+    )
+    scene.run(60)
+    scene.consumer(f"jobs-agent_query_any_{machine(3)}", waiting=0)
+    scene.agent(3, presence=Presence.LEFT, since=scene.at)
+    scene.run(600, 10)
+    del scene.agents[machine(3)]
+    assert not scene.run(3600, 30)
+    assert scene.run(86400, 50)
+
+
 def test_not_abandoned_with_a_client(scene: Scene) -> None:
     scene.consumer(pending=0, waiting=1, delivered_at=scene.ago(days=60))
     assert scene.quiet(600, 60)

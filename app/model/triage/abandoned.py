@@ -89,9 +89,9 @@ def _unused(consumer: Consumer, context: Context, delivered: datetime) -> dateti
         return delivered  # a client would have been given it again
     if context.fleet and (machine := context.owners.machine.get(consumer.key)) is not None:
         owner = context.snapshot.agents.get(machine)
-        if owner is None:
+        if owner is None and machine not in context.left:
             return delivered
-        if owner.presence in (Presence.GONE, Presence.LEFT):
+        if owner is not None and owner.presence in (Presence.GONE, Presence.LEFT):
             return latest(delivered, owner.since)
     if consumer.pending > 0 and (waited := waited_since(consumer, context)[0]) is not None:
         return waited
