@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from app.feed.sharing import Sharing
 from app.feed.wire import ALWAYS, Answer, Mark, Rows, WireError, decode_answer, decode_records
 from app.model.snapshot import SECTIONS, Snapshot
 
@@ -67,8 +68,9 @@ class Assembler:
         answer = decode_answer(body, self._version)
         known = self._known(answer)
         drafts: dict[str, _Draft] = {}
+        sharing = Sharing()
         for line in answer.lines:
-            self._absorb(line, drafts, known)
+            self._absorb(line, drafts, known, sharing)
         held = drafts.keys() | (self.held if known else frozenset())
         if missing := ALWAYS.union(asked) - held:
             raise WireError(f"the worker's answer lacks {', '.join(sorted(missing))}")
@@ -82,9 +84,11 @@ class Assembler:
         """Whether the answer is of the worker's run that was read before."""
         return self.mark is not None and self.mark.epoch == answer.head.epoch
 
-    def _absorb(self, line: Rows, drafts: dict[str, _Draft], known: bool) -> None:
+    def _absorb(self, line: Rows, drafts: dict[str, _Draft], known: bool, sharing: Sharing) -> None:
         records = decode_records(line)
         name = line.section
+        if name == "agents":
+            records = list(map(sharing.agent, records))
         held = name in self.held
         draft = drafts.get(name)
         if line.whole or draft is None:

@@ -71,11 +71,12 @@ class Link:
         try:
             async with self._client.stream("GET", "/api/v1/feed", params=parameters) as response:
                 heard()
-                pieces = []
+                gathered = bytearray()
                 async for piece in response.aiter_raw():
                     heard()
-                    pieces.append(piece)
-                body = b"".join(pieces)
+                    gathered += piece
+                body = bytes(gathered)
+                del gathered
                 if response.status_code != 200:
                     self._status(response.status_code, body)
                 return body, response.headers.get("content-encoding", "").strip().lower()
