@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from app.model import text
 from app.model.broker import Tier
+from app.model.triage.correlate import for_many
 from app.tui import sentences
 from app.tui.lines import Line, Span
 from app.tui.picture import Picture
@@ -38,7 +39,8 @@ def consumers_line(picture: Picture) -> str:
     parts = [f"pending {text.count(pending)}"]
     if known and max(known) > 0:
         parts.append(f"furthest behind {text.age(max(known), 6)}")
-    idle = sum(1 for finding in picture.snapshot.findings.values() if finding.rule == "consumer.no_client")
+    findings = picture.snapshot.findings.values()
+    idle = sum(1 for finding in findings if finding.rule == "consumer.no_client" and not for_many(finding))
     if idle:
         parts.append(f"no client {idle}")
     return ", ".join(parts)
@@ -76,4 +78,5 @@ def view_line(view: View, picture: Picture) -> Line:
         *tally,
         (" " * max(1, 18 - used), ""),
     ]
-    return Line((*spans, (_SAID[view.id](picture), "")), key=view.id, target=f"view:{view.id}")
+    said = (_SAID[view.id](picture), "dim" if picture.stale(view.section) else "")
+    return Line((*spans, said), key=view.id, target=f"view:{view.id}")
