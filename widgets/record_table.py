@@ -26,7 +26,7 @@ class RecordTable(RowView):
     """
 
     HOLD = 10.0
-    PART = 250
+    PART = 500
     """Rows that are filtered and sorted at one go, so that no key waits for thousands of them."""
     AT_ONCE = 2000
     """Rows up to which a filter or another sorting is done before the call returns; of more, soon after."""

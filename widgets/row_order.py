@@ -96,7 +96,7 @@ class RowOrder:
                 if judge is not None:
                     matched[key] = judge(row)
                 if sorts:
-                    sort_keys[key] = sorter.key(row)
+                    sort_keys[key] = sorter.key(row, self._sort_keys[key] if self.rows.get(key) is row else None)
                     run.append(key)
             run.sort(key=sort_keys.__getitem__)
             order += run

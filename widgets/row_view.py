@@ -166,7 +166,8 @@ class RowView(LineView):
     def _longest_name(self) -> int:
         name = name_index(self.columns)
         rows = self._order.rows
-        longest = max((cell_len(rows[key].cells[name].text) for key in self._order.keys), default=0)
+        names = (rows[key].cells[name].text for key in self._order.keys)
+        longest = max((len(text) if text.isascii() else cell_len(text) for text in names), default=0)
         return min(longest, _LONGEST_NAME)
 
     def _relayout(self) -> None:

@@ -40,10 +40,14 @@ class Sorter:
             self._value_at is not None and (self.columns[self._value_at].align is Align.RIGHT) != sorting.reverse
         )
 
-    def key(self, row: Row) -> SortKey:
-        """What a row is sorted by."""
-        name = row.cells[self._name_at]
-        name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
+    def key(self, row: Row, known: SortKey | None = None) -> SortKey:
+        """What a row is sorted by. `known` is a key of the same row by other columns of the same table, if there is
+        one: it holds the name."""
+        if known is None:
+            name = row.cells[self._name_at]
+            name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
+        else:
+            name_key = known[-2]
         rank = -row.rank if self.sorting.health else 0
         if self._value_at is None:
             return (row.last, rank, name_key, row.key)

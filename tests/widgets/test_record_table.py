@@ -556,3 +556,51 @@ async def test_other_columns(table):
         await pilot.pause()
         assert screen_lines(pilot.app)[:2] == ["  QUEUE▴", "● jobs"]
         assert table.cursor_key == "q"
+
+
+async def done(pilot, until):
+    """Lets the loop turn until something holds."""
+    for _ in range(1000):
+        if until():
+            return
+        await pilot.pause()
+    raise AssertionError("it never came to that")
+
+
+async def test_thousands_of_rows_are_filtered_in_parts_and_shown_only_when_all_are_judged(table):
+    table.set_rows([row(f"n{i:04}", i) for i in range(3000)])
+    async with Stage(table).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        table.set_filter(parse("n000", COLUMNS))
+        assert table.shown == 3000
+        table.update_rows([row("n0004", 9000), row("m0001")], ["n0005"])
+        await done(pilot, lambda: table.shown < 3000)
+        assert names(table) == ["n0004", *(f"n000{i}" for i in (9, 8, 7, 6, 3, 2, 1, 0))]
+        assert table.filtered_count == 3000 - 9
+        assert table.cursor_key in names(table)
+
+
+async def test_the_last_filter_and_every_press_of_a_sort_count_though_thousands_take_a_while(table):
+    table.set_rows([row(f"n{i:04}", i) for i in range(3000)])
+    async with Stage(table).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        table.set_filter(parse("n1", COLUMNS))
+        table.set_filter(parse("n2", COLUMNS))
+        table.sort_next(1)
+        table.sort_next(1)
+        table.sort_reverse()
+        await done(pilot, lambda: table.shown == 1000)
+        assert (table.sorting.column, table.sorting.reverse, table.sorting.health) == ("pending", True, False)
+        assert names(table)[:2] == ["n2000", "n2001"]
+
+
+async def test_other_columns_keep_the_filter_that_was_on_its_way(table):
+    table.set_rows([row(f"n{i:04}", i) for i in range(3000)])
+    async with Stage(table).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        table.set_filter(parse("n2", COLUMNS))
+        table.set_columns(COLUMNS[:4], sort="pending")
+        table.set_rows([row("n1", 1), row("n2", 2)])
+        assert names(table) == ["n2"]
+        await pilot.pause()
+        assert names(table) == ["n2"]

@@ -7,7 +7,8 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from widgets.columns import Align, Cell, Column, Row
+from widgets.columns import Align, Cell, Column, MadeCells, Row
+from widgets.row_filter import parse
 from widgets.row_order import RowOrder, Sorting
 
 COLUMNS = [Column("glyph", "", 1), Column("name", "NAME", 10, flex=True), Column("n", "N", 5, Align.RIGHT)]
@@ -116,3 +117,58 @@ def test_what_is_left_out_is_counted_as_what_it_is():
     order.show_hidden = True
     order.settle()
     assert (order.keys, order.hidden, order.filtered) == (["c", "d"], 0, 2)
+
+
+@settings(max_examples=200)
+@given(st.lists(rows, max_size=12), sortings, sortings, st.booleans(), steps, st.integers(1, 4))
+def test_arranged_in_parts_while_rows_change_is_as_arranged_at_once(first, before, after, matching, updates, part):
+    order = RowOrder(COLUMNS, before)
+    order.match = lambda row: row.rank != 1
+    order.set_rows(first)
+    match = (lambda row: row.cells[2].sort is None or row.rank > 0) if matching else None
+    work = order.rearrange(match, after, part)
+    for changed, gone in updates:
+        if next(work, work) is work:
+            break
+        assert order.sorting == before
+        assert order.keys == full(order).keys
+        order.update(changed, gone)
+    for _ in work:
+        pass
+    expected = full(order)
+    assert (order.sorting, order.match) == (after, match)
+    assert (order.keys, order.hidden, order.filtered) == (expected.keys, expected.hidden, expected.filtered)
+
+
+def test_a_row_is_judged_and_its_cells_are_asked_for_once_until_it_is_given_anew():
+    asked: list[str] = []
+
+    class Counted(MadeCells):
+        def __init__(self, key: str) -> None:
+            self.key = key
+
+        def __len__(self) -> int:
+            return len(COLUMNS)
+
+        def __getitem__(self, index):
+            asked.append(self.key)
+            return Cell(self.key) if index == 1 else Cell("1", 1)
+
+        def words(self) -> str:
+            asked.append(f"words of {self.key}")
+            return self.key
+
+    order = RowOrder(COLUMNS, Sorting("n"))
+    order.set_rows([Row(key, Counted(key)) for key in "abc"])
+    order.match = parse("!b", COLUMNS)
+    order.settle()
+    assert order.keys == ["a", "c"]
+    asked.clear()
+    order.settle()
+    order.faults_only = True
+    order.settle()
+    order.update([], ["c"])
+    order.update([])
+    assert asked == []
+    order.update([Row("a", Counted("a"))])
+    assert asked == ["words of a", "a", "a"]

@@ -34,7 +34,7 @@ GLYPH = Field(Column("glyph", "", 1), lambda record, picture: Cell(""))
 class RecordCells(MadeCells):
     """The cells of one record, each made from the picture of the moment when it is asked for."""
 
-    __slots__ = ("_fields", "_names", "_picture", "_record", "_standing")
+    __slots__ = ("_fields", "_names", "_picture", "_record", "_standing", "_words")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class RecordCells(MadeCells):
         self._fields = fields
         self._picture = picture
         self._names = names
+        self._words = ""
 
     def __len__(self) -> int:
         return len(self._fields)
@@ -67,7 +68,15 @@ class RecordCells(MadeCells):
         return self._fields[index].cell(self._record, self._picture)
 
     def words(self) -> str:
-        """Its names, and what stands in columns of text: a figure is found by a comparison."""
+        """Its names, and what stands in columns of text: a figure is found by a comparison.
+
+        Made once, for the next letter that is typed.
+        """
+        if not self._words:
+            self._words = self._found_by()
+        return self._words
+
+    def _found_by(self) -> str:
         record, picture = self._record, self._picture
         parts = [self._names(record, picture)]
         for field in self._fields[1:]:
