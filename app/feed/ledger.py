@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import compress, repeat
+from operator import is_not
 from typing import Any
 
 from app.feed.wire import ALWAYS, END, ROWS_PER_LINE, Mark, encode_head, encode_record, encode_rows
@@ -51,11 +53,14 @@ class _Table:
     forgotten: int = 0  # seq of the youngest tombstone that is no longer kept
 
     def update(self, table: Mapping[str, Any], seq: int, now: float) -> None:
-        if table is self.seen:
+        seen = self.seen
+        if table is seen:
             return
         self.seen = table
         rows = self.rows
-        for key, record in table.items():
+        # What was not the same object in the table before: found without a turn of the interpreter for each row.
+        known = repeat(None) if seen is None else map(seen.get, table)
+        for key, record in compress(table.items(), map(is_not, known, table.values())):
             row = rows.get(key)
             if row is not None:
                 if row.record is record:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import is_
 from typing import Protocol, TypeVar
 
 from app import __version__
@@ -142,7 +143,7 @@ def _kept(old: Mapping[str, Row], new: Mapping[str, Row], *, equal: bool = False
         return new if new is not old else old
     if equal:
         return old if new == old else new
-    return old if all(old.get(key) is row for key, row in new.items()) else new
+    return old if all(map(is_, map(old.get, new), new.values())) else new
 
 
 def _differ(old: Snapshot, new: Snapshot) -> bool:
