@@ -40,6 +40,7 @@ class ConsumerLists:
         self._turn = 0
         self._later: asyncio.Task[None] | None = None
         self.sweep = 1
+        self.reserve = 0  # requests of a collection's budget that are left for others
 
     def go_on(self, looking_at: frozenset[str]) -> None:
         """Goes on with the rotation in the background where the next collection is more than a second away."""
@@ -83,9 +84,10 @@ class ConsumerLists:
             for entry in streams.values()
             if entry.record.consumers and entry.denied_until <= clock and not (unasked and entry.asked == self._turn)
         ]
-        chosen = plan(turns, self._pace.budget(self._api.link.api_calls))
+        budget = self._pace.budget(self._api.link.api_calls)
+        chosen = plan(turns, budget if unasked else budget - self.reserve)
         if not unasked:
-            self.sweep = sweep_length(turns, self._pace.per_collection)
+            self.sweep = sweep_length(turns, self._pace.per_collection - self.reserve)
         troubles: list[str] = []
 
         async def ask(entry: StreamEntry) -> None:

@@ -102,8 +102,10 @@ class JetStreamSource:
         self._pace.clustered(self._is_clustered())
         enabled, listed = await asyncio.gather(self._collect_account(now), self._collect_streams(now))
         if enabled and listed:
+            self._consumers.reserve = min(self._lookups.asking, self._pace.max_requests // 5)
             await self._consumers.collect(now, looking_at, self._states)
-            await self._lookups.fill(self._tables.streams, looking_at, self._flight)
+            budget = self._pace.budget(self._link.api_calls)
+            await self._lookups.fill(self._tables.streams, looking_at, self._flight, budget)
             self._consumers.go_on(looking_at)
 
     def _is_clustered(self) -> bool:

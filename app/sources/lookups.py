@@ -83,6 +83,7 @@ class Lookups:
         self._no_direct = 0.0  # monotonic until when it is not tried
         self._no_get = 0.0
         self.denied: tuple[str, ...] = ()
+        self.asking = 0  # requests of the budget that the last collection had a use for, PER_TICK at most
 
     def forget(self) -> None:
         """After a reconnect: permissions and messages may be others."""
@@ -92,18 +93,27 @@ class Lookups:
         self.denied = ()
 
     async def fill(
-        self, streams: Mapping[str, StreamEntry], looking_at: frozenset[str], flight: asyncio.Semaphore
+        self, streams: Mapping[str, StreamEntry], looking_at: frozenset[str], flight: asyncio.Semaphore, budget: int
     ) -> None:
-        """Answers what is free at once, then up to PER_TICK questions. Raises LinkDown only."""
+        """Answers what is free at once, then up to PER_TICK questions. Raises LinkDown only.
+
+        `budget` is how many of them may be requests that count; `DIRECT.GET` does not.
+        """
         self._turn += 1
         open_ = [question for question in self._questions(streams, looking_at) if not self._free(question)]
         open_.sort(key=lambda question: (not question.on_screen, question.turn))
         chosen: list[_Question] = []
         left = PER_TICK if self._turn >= self._resume else 0
+        self.asking = 0
         for question in open_:
             if left <= 0:
                 break
             if question.cost <= left or not chosen:
+                counted = self._counted(question)
+                self.asking = min(PER_TICK, self.asking + counted)
+                if counted > budget:
+                    continue
+                budget -= counted
                 chosen.append(question)
                 left -= question.cost
         await asyncio.gather(*(self._answer(question, flight) for question in chosen))
@@ -147,6 +157,11 @@ class Lookups:
             self._keep(question, stream.last_seq, stream.last_at)
             return True
         return False
+
+    def _counted(self, question: _Question) -> int:
+        """Requests of the budget that an answer takes."""
+        direct = question.stream.record.allow_direct and time.monotonic() >= self._no_direct
+        return 0 if direct else max(1, len(question.consumer.filters))
 
     async def _answer(self, question: _Question, flight: asyncio.Semaphore) -> None:
         filters = question.consumer.filters or (">",)

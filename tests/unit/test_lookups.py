@@ -22,11 +22,13 @@ class Api:
     """Answers each question with a message of `FIRST`, or fails."""
 
     fails: SourceError | None = None
+    calls = 0
 
     def spelling(self, name: str) -> str:
         return f"publish on {name}"
 
     async def call(self, name: str, kind: type, payload: Any = None, timeout: float = 1.0) -> MessageGet:
+        self.calls += 1
         if self.fails is not None:
             raise self.fails
         return MessageGet(message=Message(seq=payload["seq"], time=FIRST))
@@ -39,11 +41,29 @@ async def test_an_old_time_is_not_kept_for_another_message(fails: SourceError) -
     stream = StreamEntry("S", Stream("S", messages=9, first_seq=1, last_seq=9), consumers={"c": entry})
     api, flight = Api(), asyncio.Semaphore(1)
     lookups = Lookups(api)  # type: ignore[arg-type]
-    await lookups.fill({"S": stream}, frozenset(), flight)
+    await lookups.fill({"S": stream}, frozenset(), flight, 16)
     assert entry.record.next_at == FIRST
     api.fails = fails
-    await lookups.fill({"S": stream}, frozenset(), flight)
+    await lookups.fill({"S": stream}, frozenset(), flight, 16)
     assert entry.record.next_at == FIRST, "the same message still"
     entry.record = replace(entry.record, delivered_stream_seq=5)
-    await lookups.fill({"S": stream}, frozenset(), flight)
+    await lookups.fill({"S": stream}, frozenset(), flight, 16)
     assert entry.record.next_at is None
+
+
+async def test_messages_are_read_within_the_budget_of_requests() -> None:
+    entries = {
+        name: ConsumerEntry(name, Consumer("S", name, pending=3, delivered_stream_seq=4), filters=("a", "b"))
+        for name in ("c", "d", "e")
+    }
+    stream = StreamEntry("S", Stream("S", messages=9, first_seq=1, last_seq=9), consumers=entries)
+    api, flight = Api(), asyncio.Semaphore(1)
+    lookups = Lookups(api)  # type: ignore[arg-type]
+    await lookups.fill({"S": stream}, frozenset(), flight, 0)
+    assert api.calls == 0
+    assert lookups.asking == 6, "what is kept for it of the next collection's requests"
+    await lookups.fill({"S": stream}, frozenset(), flight, 5)
+    assert api.calls == 4
+    await lookups.fill({"S": stream}, frozenset(), flight, 5)
+    assert [entry.record.next_at for entry in entries.values()] == [FIRST] * 3
+    assert lookups.asking == 2
