@@ -116,7 +116,9 @@ class Actions:
         if not section or isinstance(self._app.stacks.page, JsonPage):
             self.say("no facts behind this")
             return
-        page = JsonPage(self._app, self._app.stacks.view_id, ref, section)
+        named = self._app.stacks.page.kind == "detail"
+        name = "" if named else registry.name_of(ref, self._app.picture)
+        page = JsonPage(self._app, self._app.stacks.view_id, ref, section, name)
         await self._app.stacks.push(self._app.body, page)
         self._app.page_changed()
 

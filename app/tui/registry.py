@@ -57,6 +57,12 @@ def section_of(ref: str) -> str:
     return detail.section if detail is not None else ""
 
 
+def name_of(ref: str, picture: Picture) -> str:
+    """What a ref names, as people say it; empty for refs of no table."""
+    kind, _, key = ref.partition(":")
+    return DETAILS[kind].name(key, picture) if kind in DETAILS else ""
+
+
 def detail_page(deck: Deck, view_id: str, ref: str) -> DetailPage | None:
     """The page of a ref; None for a ref of a kind that has none."""
     detail = DETAILS.get(ref.partition(":")[0])

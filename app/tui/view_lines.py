@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from app.model import text
 from app.model.broker import Tier
 from app.model.triage.correlate import for_many
 from app.tui import sentences
-from app.tui.lines import Line, Span
+from app.tui.lines import Line
 from app.tui.picture import Picture
 from app.tui.views.view import View
 
@@ -43,7 +43,7 @@ def consumers_line(picture: Picture) -> str:
     idle = sum(1 for finding in findings if finding.rule == "consumer.no_client" and not for_many(finding))
     if idle:
         parts.append(f"no client {idle}")
-    return ", ".join(parts)
+    return " · ".join(parts)
 
 
 def agents_line(picture: Picture) -> str:
@@ -60,6 +60,9 @@ def agents_line(picture: Picture) -> str:
     return " · ".join(parts)
 
 
+TALLY = 10
+"""Cells that the counts of a view have at least, so that a first fault moves nothing."""
+
 _SAID: Mapping[str, Callable[[Picture], str]] = {
     "streams": streams_line,
     "consumers": consumers_line,
@@ -67,16 +70,24 @@ _SAID: Mapping[str, Callable[[Picture], str]] = {
 }
 
 
-def view_line(view: View, picture: Picture) -> Line:
-    """Number, title, how its rows stand, and the figures that sum it up. Enter on it opens the view."""
-    count = picture.snapshot.counts.get(view.section)
-    tally = sentences.counts(count) if count else ()
-    used = sum(len(part) for part, _ in tally)
-    spans: list[Span] = [
-        (f" {view.number} ", "accent"),
-        (f"{view.title:<11}", ""),
-        *tally,
-        (" " * max(1, 18 - used), ""),
+def view_lines(views: Sequence[View], picture: Picture) -> list[Line]:
+    """A line for each view: number, title, how its rows stand, and the figures that sum it up, one below the other.
+    Enter on it opens the view."""
+    counts = [picture.snapshot.counts.get(view.section) for view in views]
+    tallies = [sentences.counts(count) if count else () for count in counts]
+    widths = [sum(len(part) for part, _ in tally) for tally in tallies]
+    room = max([*widths, TALLY]) + 2
+    return [
+        Line(
+            (
+                (f" {view.number} ", "accent"),
+                (f"{view.title:<11}", ""),
+                *tally,
+                (" " * (room - width), ""),
+                (_SAID[view.id](picture), ""),
+            ),
+            key=view.id,
+            target=f"view:{view.id}",
+        )
+        for view, tally, width in zip(views, tallies, widths, strict=True)
     ]
-    said = (_SAID[view.id](picture), "dim" if picture.stale(view.section) else "")
-    return Line((*spans, said), key=view.id, target=f"view:{view.id}")

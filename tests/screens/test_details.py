@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.color import Color as Ground
 from textual.color import Color
@@ -72,3 +74,30 @@ async def test_an_agents_consumers_leave_its_host_out_and_differ() -> None:
         assert len(set(rows)) == len(rows)
         assert "query·any" in rows
         assert not [row for row in rows if "web-01" in row]
+
+
+async def test_in_a_wide_terminal_figures_stay_near_their_names() -> None:
+    async with driving(calm(), size=(200, 50)) as deck:
+        await deck.press(":", *"agent web-01", "enter")
+        header = deck.line_with("CONSUMER")
+        assert header.index("PENDING") - header.index("CONSUMER") < 30
+
+
+async def test_the_figures_of_all_views_begin_in_one_column_and_fit() -> None:
+    async with driving(fleet()) as deck:
+        streams, consumers, agents = (
+            next(line for line in deck.lines if line.startswith(start))
+            for start in (" 3 Streams", " 4 Consumers", " 6 Agents")
+        )
+        assert streams.index("in ") == consumers.index("pending") == agents.index("oldest")
+        assert consumers.endswith("no client 6")
+
+
+@pytest.mark.parametrize("width", [80, 40])
+async def test_the_first_starts_line_fits(width: int, tmp_path: Path) -> None:
+    async with driving(calm(), size=(width, 24), state_dir=tmp_path) as deck:
+        line = deck.line_with("nothing here changes anything")
+        assert line
+        assert "…" not in line
+        await deck.press("j")
+        assert not deck.line_with("nothing here changes anything")

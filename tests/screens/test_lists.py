@@ -235,7 +235,7 @@ async def test_refresh_asks_the_worker() -> None:
 async def test_raw_facts_as_json() -> None:
     async with driving(fleet()) as deck:
         await deck.press("6", "J")
-        assert deck.lines[1].strip() == "Agents › JSON"
+        assert deck.lines[1].strip() == "Agents › JSON of web-03"
         assert '"hostname": "web-03"' in deck.text
         await deck.press(*"/presence", "enter")
         assert "1 of 1" in deck.lines[1]

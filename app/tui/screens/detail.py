@@ -13,6 +13,7 @@ from app.tui.lines import Line
 from app.tui.picture import Changes, Picture
 from app.tui.screens.document import Document
 from app.tui.screens.page import Deck, Page
+from app.tui.views import cells
 
 Write = Callable[[str, Picture, int], list[Line]]
 """Writes the lines of a key's detail, for so many cells."""
@@ -39,7 +40,7 @@ class DetailPage(Page):
         self._title_of = name
         self._write = write
         self._needs = needs
-        self.document = Document(cut=text.cut)
+        self.document = Document(cut=cells.cut)
         self.document.when_resized(self.rebuild)
 
     def compose(self) -> ComposeResult:

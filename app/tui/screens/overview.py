@@ -19,7 +19,7 @@ from app.tui.screens.document import Document
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
 from app.tui.screens.room import LINES_FROM, PANES_FROM, SPARE, WIDE_FROM, lines_height, spare_panes
-from app.tui.view_lines import view_line
+from app.tui.view_lines import view_lines
 from app.tui.views import cells
 from app.tui.views.view import View
 from widgets.now_list import NowList
@@ -225,7 +225,7 @@ class OverviewPage(Page):
         self._now_title.show([title])
 
     def _view_lines(self) -> list[Line]:
-        return [rule("All"), *(view_line(view, self.picture) for view in self._present())]
+        return [rule("All"), *view_lines(self._present(), self.picture)]
 
     @property
     def looking_at(self) -> Iterator[str]:

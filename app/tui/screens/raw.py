@@ -33,10 +33,11 @@ class JsonPage(Page):
 
     kind: ClassVar[str] = "json"
 
-    def __init__(self, deck: Deck, view_id: str, ref: str, section: str) -> None:
+    def __init__(self, deck: Deck, view_id: str, ref: str, section: str, name: str = "") -> None:
         super().__init__(deck, view_id)
         self.ref = ref
         self._section = section
+        self._name = name
         self.json = JsonView()
 
     def compose(self) -> ComposeResult:
@@ -48,7 +49,7 @@ class JsonPage(Page):
 
     @property
     def crumb(self) -> str:
-        return "JSON"
+        return f"JSON of {self._name}" if self._name else "JSON"
 
     def head(self) -> Line | None:
         at, matches = self.json.matches

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from heapq import nlargest
 from typing import Any
+
+from rich.cells import cell_len
 
 from app.model import text
 from app.model.broker import Answer, Consumer, Stream
@@ -16,7 +19,7 @@ from app.tui.picture import Picture, Standing, Times
 from app.tui.views import cells
 from app.tui.views.view import View
 from widgets.cells import fit_cells, wrap_cells
-from widgets.columns import Align, fit_columns
+from widgets.columns import Align, Row, Slot, fit_columns
 
 LABEL = 16
 """Cells of the label of a fact."""
@@ -87,6 +90,7 @@ def table(
     if not rows:
         return [*lines, Line(((f"  {view.empty}", "dim"),))]
     slots = fit_columns([field.column for field in fields], width - 2)
+    slots = tuple(_no_wider(slot, rows) for slot in slots)
     header = "  " + " ".join(
         fit_cells(slot.column.title, slot.width, right=slot.column.align is Align.RIGHT) for slot in slots
     )
@@ -111,6 +115,14 @@ def table(
     if len(every) > len(rows):
         lines.append(Line(((f"  +{len(every) - len(rows)} more: view {view.number} has them all", "dim"),)))
     return lines
+
+
+def _no_wider(slot: Slot, rows: Sequence[Row]) -> Slot:
+    """A column that takes what room there is, no wider than what stands in it: figures stay near their names."""
+    if not slot.column.flex:
+        return slot
+    widest = max(cell_len(row.cells[slot.index].text) for row in rows)
+    return replace(slot, width=min(slot.width, max(slot.column.width, widest)))
 
 
 def _number(value: object) -> float:
