@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 from app.model.broker import Account, Cluster, Pairs, Peer, SourceLag, StreamKind, Tier
-from app.model.text import clean
+from app.model.text import REPLACEMENT, clean
 from app.sources.wire import (
     AccountInfo,
     ClusterRow,
@@ -32,6 +33,16 @@ def moment(value: datetime | None) -> datetime | None:
     if value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def shown_name(name: str) -> str:
+    """A stream's or consumer's name as it is shown, and as the key of its row.
+
+    One that is changed by cleaning gets a mark of its own: it must not take the place of another that is really
+    called so, nor stand in a command.
+    """
+    plain = clean(name, 255)
+    return plain if plain == name else f"{plain}{REPLACEMENT}{crc32(name.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def pairs(values: Mapping[str, str] | None) -> Pairs:
@@ -69,7 +80,7 @@ def stream_config(config: StreamConfig) -> dict[str, Any]:
     metadata = config.metadata or {}
     level = metadata.get("_nats.req.level", "0")
     return {
-        "name": clean(config.name, 255),
+        "name": shown_name(config.name),
         "kind": _kind(config),
         "subjects": tuple(clean(subject, 255) for subject in config.subjects or ()),
         "description": clean(config.description),

@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 
 from app.model.broker import Answer, Consumer, Stream
-from app.model.text import clean
-from app.sources.shapes import consumer_config, consumer_state, stream_config, stream_state
+from app.sources.shapes import consumer_config, consumer_state, shown_name, stream_config, stream_state
 from app.sources.wire import ConsumerConfig, ConsumerRow, Page, StreamConfig, StreamName, StreamRow
 
 _NOTHING = msgspec.Raw(b"")
@@ -91,7 +90,7 @@ class Tables:
         name = _names.decode(config).name
         entry = self.streams.get(name)
         if entry is None or entry.row is None or entry.row.created != row.created:
-            entry = StreamEntry(name, Stream(name=clean(name, 255)))
+            entry = StreamEntry(name, Stream(name=shown_name(name)))
         elif entry.row == row and entry.config == config and entry.record.answer is Answer.OK:
             entry.moved = False
             return entry
@@ -107,7 +106,7 @@ class Tables:
         return entry
 
     def _silent_stream(self, name: str, answer: Answer) -> StreamEntry:
-        entry = self.streams.get(name) or StreamEntry(name, Stream(name=clean(name, 255)))
+        entry = self.streams.get(name) or StreamEntry(name, Stream(name=shown_name(name)))
         if entry.record.answer is not answer:
             entry.record = replace(entry.record, answer=answer)
         entry.moved = False
@@ -134,7 +133,7 @@ class Tables:
         config, row.config = bytes(row.config), _NOTHING
         entry = stream.consumers.get(row.name)
         if entry is None or entry.row is None or entry.row.created != row.created:
-            entry = ConsumerEntry(row.name, Consumer(stream=stream.record.name, name=clean(row.name, 255)))
+            entry = ConsumerEntry(row.name, Consumer(stream=stream.record.name, name=shown_name(row.name)))
         elif entry.row == row and entry.config == config and entry.record.answer is Answer.OK:
             return entry
         if entry.config != config:
@@ -158,7 +157,7 @@ class Tables:
     def _silent_consumer(self, stream: StreamEntry, name: str, answer: Answer) -> ConsumerEntry:
         entry = stream.consumers.get(name)
         if entry is None:
-            entry = ConsumerEntry(name, Consumer(stream=stream.record.name, name=clean(name, 255), answer=answer))
+            entry = ConsumerEntry(name, Consumer(stream=stream.record.name, name=shown_name(name), answer=answer))
         elif entry.record.answer is not answer:
             entry.record = replace(entry.record, answer=answer)
         return entry

@@ -14,6 +14,7 @@ from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageT
 
 from app.model.broker import Answer, Consumer, StreamKind
 from app.model.snapshot import SourceStatus
+from app.model.triage.steps import quotable
 from tests.integration.watching import Watch, client, down, heard, until, utc, watching
 from tests.nats_server import NatsServer
 
@@ -378,3 +379,17 @@ async def test_hostile_names_reach_nobody(server: NatsServer, name: str) -> None
         assert (stream.name + stream.description).isprintable()
         assert consumer.pending == 1
         assert consumer.next_at is not None
+
+
+async def test_a_name_that_only_looks_like_another_does_not_take_its_place(server: NatsServer) -> None:
+    async with client(server.url, skip_subject_validation=True) as nc, watching(server.url) as watch:
+        for number, name in enumerate(("ORDERS", "ORD\u200dERS", "OR\u2060DERS")):
+            body = json.dumps({"name": name, "subjects": [f"s{number}"]}).encode()
+            made = json.loads((await nc.request(f"$JS.API.STREAM.CREATE.{name}", body)).data)
+            if "error" in made:
+                pytest.skip(f"this server takes no such name: {made['error']['description']}")
+        await nc.publish("s0", b"1")
+        facts = await watch.look_until(lambda facts: any(one.messages for one in facts.streams.values()), "stored")
+        assert facts.streams["ORDERS"].messages == 1
+        assert len(facts.streams) == 3
+        assert [name for name in facts.streams if quotable(name)] == ["ORDERS"], "no command aims at another stream"
