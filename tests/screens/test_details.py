@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from rich.color import Color as Ground
 from textual.color import Color
 
 from app.tui.themes import THEMES
-from tests.literals import calm, fleet
+from tests.literals import calm, fleet, machine, only
 from tests.screens.driving import Driven, driving
 from tests.screens.test_looks import contrast
 
@@ -101,3 +102,16 @@ async def test_the_first_starts_line_fits(width: int, tmp_path: Path) -> None:
         assert "…" not in line
         await deck.press("j")
         assert not deck.line_with("nothing here changes anything")
+
+
+async def test_what_is_folded_says_of_what_it_is() -> None:
+    some = fleet()
+    cause = next(finding for finding in some.findings.values() if finding.rule == "agent.gone")
+    key = next(key for key in some.consumers if key.startswith("JOBS/") and machine("web-03") in key)
+    folded = replace(
+        cause, id="f", rule="consumer.no_client", kind="consumer", refs=(f"consumer:{key}",), cause=cause.id
+    )
+    async with driving(only(some, findings={**some.findings, "f": folded}), size=(100, 30)) as deck:
+        await deck.surface.open_ref(f"finding:{cause.id}")
+        await deck.settle()
+        assert "JOBS › " in deck.lines[deck.lines.index(deck.line_with("Folded under it")) + 1]

@@ -6,6 +6,7 @@ from app.model import text
 from app.model.findings import Finding, Severity
 from app.model.health import Health
 from app.tui.picture import Picture
+from app.tui.views import parts
 from widgets.now_list import NowRow
 
 YOUNG = 600.0
@@ -48,16 +49,6 @@ def age_text(finding: Finding, picture: Picture) -> str:
     return f"{'+' if age < YOUNG and not bound else bound}{text.age(age)}"
 
 
-def subject(finding: Finding, picture: Picture) -> str:
-    """Its subject; a consumer's as people say it, with the stream it is of."""
-    ref = finding.refs[0] if finding.refs else ""
-    kind, _, key = ref.partition(":")
-    stream, slash, name = key.partition("/")
-    if kind == "consumer" and slash:
-        return f"{stream} › {picture.consumer_label(name)}"
-    return finding.subject
-
-
 def now_row(finding: Finding, picture: Picture, *, with_step: bool = True) -> NowRow:
     stale = finding.last_known or picture.lost
     health = finding.severity.health
@@ -67,7 +58,7 @@ def now_row(finding: Finding, picture: Picture, *, with_step: bool = True) -> No
         glyph=glyph,
         word=finding.severity.name,
         kind=finding.kind,
-        subject=subject(finding, picture),
+        subject=parts.subject(finding, picture),
         what=f"{finding.what} (last known)" if stale else finding.what,
         age=age_text(finding, picture),
         style="stale" if stale else health.value if finding.severity is not Severity.INFO else "dim",

@@ -39,7 +39,7 @@ def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
     folded = [other for other in picture.snapshot.findings.values() if other.cause == finding.id]
     if folded:
         lines += [rule("Folded under it", right=str(len(folded)))]
-        lines += parts.findings(sorted(folded, key=lambda other: (-other.severity.rank, other.id)), picture)
+        lines += parts.findings(sorted(folded, key=lambda other: (-other.severity.rank, other.id)), picture, named=True)
     lines += _steps(finding, width)
     return lines
 

@@ -129,8 +129,19 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else -1.0
 
 
-def findings(found: Sequence[Finding], picture: Picture) -> list[Line]:
-    """The findings about a thing, worst first; Enter opens each. Nothing at all without any."""
+def subject(finding: Finding, picture: Picture) -> str:
+    """Its subject; a consumer's as people say it, with the stream it is of."""
+    ref = finding.refs[0] if finding.refs else ""
+    kind, _, key = ref.partition(":")
+    stream, slash, name = key.partition("/")
+    if kind == "consumer" and slash:
+        return f"{stream} › {picture.consumer_label(name)}"
+    return finding.subject
+
+
+def findings(found: Sequence[Finding], picture: Picture, *, named: bool = False) -> list[Line]:
+    """The findings about a thing, worst first, `named` where they are about others than that thing; Enter opens each.
+    Nothing at all without any."""
     lines = []
     for finding in found:
         health = Health.STALE if finding.last_known or picture.lost else finding.severity.health
@@ -139,6 +150,7 @@ def findings(found: Sequence[Finding], picture: Picture) -> list[Line]:
             Line(
                 (
                     (f"  {health.glyph} {finding.severity.name:<4} ", style),
+                    (f"{subject(finding, picture)}: " if named else "", "strong"),
                     (finding.what, ""),
                 ),
                 key=f"finding:{finding.id}",
