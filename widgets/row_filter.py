@@ -87,10 +87,11 @@ def _words(row: Row) -> str:
 
     A name may be shown cut or translated; what it sorts by is whole.
     """
-    if isinstance(row.cells, MadeCells):
-        return row.cells.words()
+    cells = row.cells
+    if type(cells) is not tuple and isinstance(cells, MadeCells):
+        return cells.words()
     parts = [row.search]
-    for cell in row.cells:
+    for cell in cells:
         value = cell.sort
         kind = type(value)
         if kind is str:

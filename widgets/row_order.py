@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 from widgets.columns import Column, Row
 from widgets.sorting import Sorter, Sorting, SortKey
@@ -40,6 +39,7 @@ class RowOrder:
         self._sort_keys: dict[str, SortKey] = {}
         self._places: dict[str, int] | None = None
         self._loose = False  # whether rows were held out of their places
+        self._sorted = True  # whether `rows` are in order, those that are not shown too
         self._sorter = Sorter(columns, sorting)
 
     @property
@@ -87,35 +87,33 @@ class RowOrder:
         judge = match if match is not self._match else None
         sorts = sorting != self._sorter.sorting
         looked = list(self.rows.items())
-        matched: dict[str, bool] = {}
+        unmatched: set[str] = set()
         sort_keys: dict[str, SortKey] = {}
         order: list[str] = []
         for start in range(0, len(looked), part):
-            run = []
-            for key, row in islice(looked, start, start + part):
-                if judge is not None:
-                    matched[key] = judge(row)
-                if sorts:
-                    sort_keys[key] = sorter.key(row, self._sort_keys[key] if self.rows.get(key) is row else None)
-                    run.append(key)
-            run.sort(key=sort_keys.__getitem__)
-            order += run
+            run = looked[start : start + part]
+            if judge is not None:
+                unmatched.update([key for key, row in run if not judge(row)])
+            if sorts:
+                known, rows, key_of = self._sort_keys, self.rows, sorter.key
+                sort_keys |= {key: key_of(row, known[key] if rows.get(key) is row else None) for key, row in run}
+                order += sorted([key for key, _ in run], key=sort_keys.__getitem__)
             yield
         before = dict(looked)
-        late = [row for row in self.rows.values() if before.get(row.key) is not row]
-        for row in late:
-            if judge is not None:
-                matched[row.key] = judge(row)
-            if sorts:
-                sort_keys[row.key] = sorter.key(row)
+        late = {key: row for key, row in self.rows.items() if before.get(key) is not row}
+        if judge is not None:
+            unmatched.difference_update([key for key in unmatched if key not in self.rows], late)
+            unmatched.update([key for key, row in late.items() if not judge(row)])
         if judge is not None or match is None:
-            self._match = match
-            self._unmatched = {key for key in self.rows if not matched[key]} if judge is not None else set()
+            self._match, self._unmatched = match, unmatched
         if sorts:
             self._sorter = sorter
+            sort_keys |= {key: sorter.key(row) for key, row in late.items()}
             self._sort_keys = {key: sort_keys[key] for key in self.rows}
             # In order, nearly: what is left to sort is to put the runs together.
-            self.rows = {key: self.rows[key] for key in (*order, *(row.key for row in late)) if key in self.rows}
+            order = [key for key in (*order, *(late.keys() - before.keys())) if key in self.rows]
+            self.rows = {key: self.rows[key] for key in sorted(order, key=sort_keys.__getitem__)}
+            self._sorted = True
         self.settle()
 
     def set_rows(self, rows: Iterable[Row], *, held: bool = False) -> None:
@@ -128,7 +126,7 @@ class RowOrder:
         if not self._loose and len(fresh) == len(known) and all(known.get(key) is row for key, row in fresh.items()):
             return
         self._unmatched = self._judge_anew(fresh)
-        self.rows = fresh
+        self.rows, self._sorted = fresh, False
         key_of = self._sorter.key
         self._sort_keys = {key: kept[key] if known.get(key) is row else key_of(row) for key, row in fresh.items()}
         self.settle()
@@ -155,16 +153,27 @@ class RowOrder:
             sort_key = self._sorter.key(row)
             if sort_key != self._sort_keys.get(key):
                 self._sort_keys[key] = sort_key
+                self._sorted = False
                 moved = moved or was_shown
         return self._place_anew(left, came, moved=moved, held=held)
 
     def settle(self) -> None:
         """Every row that passes, in its own place."""
-        self.hidden = self.filtered = 0
-        self._out.clear()
-        # All rows are kept in order too: sorting them again, for the next filter, then costs next to nothing.
-        self.rows = {key: self.rows[key] for key in sorted(self.rows, key=self._sort_keys.__getitem__)}
-        self.keys = [key for key, row in self.rows.items() if self._count(row)]
+        # All rows are kept in order too: for the next filter there is nothing to sort.
+        if not self._sorted:
+            self.rows = {key: self.rows[key] for key in sorted(self.rows, key=self._sort_keys.__getitem__)}
+            self._sorted = True
+        rows, out = self.rows, self._out
+        out.clear()
+        if not self.show_hidden:
+            out.update({key: _HIDDEN for key, row in rows.items() if row.hidden})
+        self.hidden = len(out)
+        filtered = set(self._unmatched)
+        if self.faults_only:
+            filtered.update([key for key, row in rows.items() if not row.fault])
+        out.update(dict.fromkeys(filtered - out.keys(), _FILTERED))
+        self.filtered = len(out) - self.hidden
+        self.keys = [key for key in rows if key not in out] if out else list(rows)
         self._places = None
         self._loose = False
 
