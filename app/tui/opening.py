@@ -63,8 +63,8 @@ def cause(connection: Connection) -> str:
     sentences = {
         Cause.REFUSED: f"No NATS at {_target(connection)}: connection refused.",
         Cause.UNKNOWN_HOST: f"{host} is not a known host.",
-        Cause.TIMEOUT: f"{host}: no answer within 5 s: firewall? wrong port?",
-        Cause.TLS_REQUIRED: f"{host}: server requires TLS: use tls://",
+        Cause.TIMEOUT: f"{host}: {said or 'no answer within 5 s: firewall? wrong port?'}.",
+        Cause.TLS_REQUIRED: f"{host}: {said or 'server requires TLS: use tls://'}",
         Cause.AUTHORIZATION: f"{host} refuses these credentials: authorization violation.",
         Cause.EXPIRED: f"{host} refuses these credentials: they have expired.",
     }
@@ -84,39 +84,33 @@ def _not_connected(picture: Picture, connection: Connection) -> list[Line]:
     if connection.cause in (Cause.AUTHORIZATION, Cause.EXPIRED):
         used = ", ".join(part for part in (connection.origin, connection.credentials) if part)
         lines.append(words(f"  Used: {used}"))
+    refused = connection.cause in (Cause.AUTHORIZATION, Cause.EXPIRED)
+    again = "every 30 s at the latest" if refused else "every 2 s"
     lines += [
         BLANK,
         words("  Address from: ", (connection.origin, "strong")),
         words(("  watchdeck --context NAME", "accent"), "  uses a context of the nats command line"),
         words(("  watchdeck demo", "accent"), "            starts a NATS here, with a fleet to look at"),
         BLANK,
-        words("  Trying again every 2 s.  ", ("r", "accent"), "  try now"),
+        words(f"  Trying again {again}.  ", ("r", "accent"), "  try now"),
     ]
     return lines
 
 
 def _no_jetstream(picture: Picture) -> list[Line]:
-    site = picture.snapshot.site
     source = picture.source("account") or picture.source("streams")
     if source is None or source.status is SourceStatus.WAITING:
         return [BLANK, words("  Connected; the first facts are coming.")]
     if source.status is SourceStatus.DENIED:
         lines = [BLANK, words(("  Connected, but not permitted to look:", "strong"))]
         return lines + [words(f"  {denied}") for denied in source.denied]
-    if source.status is SourceStatus.ABSENT or any(code in source.error for code in NO_JETSTREAM):
-        account = f" to account {site.account.name}" if site.account and site.account.name else ""
-        return [
-            BLANK,
-            words((f"  Connected{account}, but JetStream is not enabled for it (10039).", "strong")),
-            words("  Core NATS alone shows nothing to a deck of streams and consumers."),
-        ]
-    domain = site.server.domain if site.server else ""
-    hint = f' (servers report domain "{domain}")' if domain else ""
-    lines = [
-        BLANK,
-        words(("  JetStream does not answer. On a leaf node?", "strong"), f" Try --domain {domain or 'hub'}{hint}."),
-    ]
-    return [*lines, words((f"  {source.error}", "dim"))] if source.error else lines
+    if source.error:
+        # The source's own sentence: not enabled (and for which account), or silent (and which domain to try).
+        lines = [BLANK, words((f"  {source.error}", "strong"))]
+        if any(code in source.error for code in NO_JETSTREAM):
+            lines.append(words("  Core NATS alone shows nothing to a deck of streams and consumers."))
+        return lines
+    return [BLANK, words(("  JetStream does not answer. On a leaf node?", "strong"), " Try --domain hub.")]
 
 
 def _nothing_in_it(picture: Picture) -> list[Line]:

@@ -169,12 +169,31 @@ async def test_before_a_worker_speaks_it_says_what_it_connects_to() -> None:
         assert "… 3s" in deck.text
 
 
+NOT_ENABLED = "Connected to account ORDERS, but JetStream is not enabled for it (10039)."
+SILENT = 'JetStream does not answer. On a leaf node? Try --domain hub (servers report domain "hub").'
+NOBODY = "Connected to leaf, but nobody answers the JetStream API there. Try --domain hub."
+
+
+async def test_a_server_that_has_no_jetstream_is_not_told_as_an_account_without_it() -> None:
+    up = Connection(LinkState.CONNECTED, "nats://nats-1:4222")
+    absent = {"account": SourceState("account", SourceStatus.ABSENT, error=NOBODY)}
+    async with driving(waiting(up, sources=absent), size=(100, 30)) as deck:
+        assert NOBODY in deck.text
+        assert "10039" not in deck.text
+
+
+async def test_refused_credentials_are_tried_at_longer_intervals_and_that_is_said() -> None:
+    down = Connection(LinkState.DOWN, "nats://nats-1:4222", cause=Cause.AUTHORIZATION, error="authorization violation")
+    async with driving(waiting(down)) as deck:
+        assert "Trying again every 30 s at the latest" in deck.text
+
+
 async def test_no_jetstream_and_none_that_answers() -> None:
     up = Connection(LinkState.CONNECTED, "nats://nats-1:4222")
-    absent = {"account": SourceState("account", SourceStatus.ABSENT, error="not enabled (10039)")}
+    absent = {"account": SourceState("account", SourceStatus.ABSENT, error=NOT_ENABLED)}
     async with driving(waiting(up, sources=absent)) as deck:
-        assert "JetStream is not enabled for it (10039)." in deck.text
-    silent = {"account": SourceState("account", SourceStatus.FAILED, error="no answer within 6 s")}
+        assert NOT_ENABLED in deck.text
+    silent = {"account": SourceState("account", SourceStatus.FAILED, error=SILENT)}
     async with driving(waiting(up, sources=silent)) as deck:
         assert "JetStream does not answer. On a leaf node? Try --domain hub" in deck.text
 

@@ -84,7 +84,7 @@ class Rows:
 
     def update(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
         """What a frame changed."""
-        if changes.whole & self.view.sections:
+        if changes.whole & self.view.sections or not self.fields:
             self.rebuild()
             return
         keys = dirty.get(self.view.section, set())
@@ -110,6 +110,8 @@ class Rows:
 
     def tick(self, *, seen_only: bool = False) -> None:
         """Ages go on: of what is on the screen, and of a slice of the rest in turn."""
+        if not self.fields:
+            return
         rows = self._seen()
         if not seen_only:
             rows += self.table.rows_shown(self._slice, self._slice + SLICE)
