@@ -92,6 +92,7 @@ async def wide(deck: Deck, pilot: Pilot[None]) -> None:
 
 async def narrow(deck: Deck, pilot: Pilot[None]) -> None:
     await until(deck, "gone since")
+    await asyncio.sleep(2.5)
     deck.draw("narrow")
 
 

@@ -218,7 +218,7 @@ class OverviewPage(Page):
         notes = [note for note, on in (("with INFO", self._info), ("zoomed: z goes back", self._zoomed)) if on]
         if self.filter_text:
             notes.append(f"/{text.cut(self.filter_text, 20)}")
-        if self.now.more_below:
+        if self.now.size.height and self.now.more_below:  # without a size everything would seem to be below
             notes.append(f"+{self.now.more_below} more")
         title = rule("Now", right=", ".join(notes))
         self._now_title.active = self._focus == "now"
