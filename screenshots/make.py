@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from app.demo.run import Demo
 from app.feed.client import WorkerFeed
 from app.feed.spawn import Spawner
 from app.settings import Settings
+from app.settings.lockfile import read_lock
 from app.tui.app import WatchdeckApp
 from app.tui.options import DeckOptions
 
@@ -64,6 +66,8 @@ def one_worker(settings: Settings) -> Iterator[None]:
     options = ["--nats-url", settings.nats.url, "--state-dir", str(settings.state_dir), "--listen", "127.0.0.1:0"]
     worker = subprocess.Popen([sys.executable, "-P", "-m", "app.cli", *options, "--log-level", "error", "worker"])
     try:
+        while read_lock(settings.state_dir) is None and worker.poll() is None:
+            time.sleep(0.05)
         yield
     finally:
         worker.terminate()
