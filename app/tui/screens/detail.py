@@ -12,6 +12,7 @@ from app.model import text
 from app.tui.lines import Line
 from app.tui.picture import Changes, Picture
 from app.tui.screens.document import Document
+from app.tui.screens.moves import perform_move
 from app.tui.screens.page import Deck, Page
 from app.tui.views import cells
 
@@ -121,17 +122,7 @@ class DetailPage(Page):
 
 def perform_on_document(document: Document, action: str) -> bool:
     """The actions that any document knows; False for others."""
-    moves: dict[str, Callable[[], object]] = {
-        "move.down": lambda: document.move(1),
-        "move.up": lambda: document.move(-1),
-        "move.first": lambda: document.move_to_end(True),
-        "move.last": lambda: document.move_to_end(False),
-        "page.down": lambda: document.page(1),
-        "page.up": lambda: document.page(-1),
-        "pane.next": lambda: document.next_section(1),
-        "pane.previous": lambda: document.next_section(-1),
-    }
-    if action not in moves:
-        return False
-    moves[action]()
-    return True
+    if action in ("pane.next", "pane.previous"):
+        document.next_section(1 if action == "pane.next" else -1)
+        return True
+    return perform_move(document, action)

@@ -114,13 +114,6 @@ class Document(LineView):
         self._go((later[0] if direction > 0 else later[-1]) if later else faults[0 if direction > 0 else -1])
         return True
 
-    def put_cursor(self, key: str) -> None:
-        """On the line with this key, if it is there."""
-        for index, line in enumerate(self._lines):
-            if line.key == key:
-                self._go(index)
-                return
-
     def _stops(self) -> list[int]:
         return [index for index, line in enumerate(self._lines) if line.key] if self._selectable else []
 

@@ -16,6 +16,7 @@ from app.tui.opening import opening as opening_lines
 from app.tui.picture import Changes
 from app.tui.screens import now
 from app.tui.screens.document import Document
+from app.tui.screens.moves import perform_move
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
 from app.tui.screens.room import LINES_FROM, PANES_FROM, SPARE, WIDE_FROM, lines_height, spare_panes
@@ -265,18 +266,12 @@ class OverviewPage(Page):
     def _move(self, action: str) -> bool:
         moved = self.now if self._focus == "now" else self._lines
         moves: dict[str, Callable[[], object]] = {
-            "move.down": lambda: moved.move(1),
-            "move.up": lambda: moved.move(-1),
-            "move.first": lambda: moved.move_to_end(True),
-            "move.last": lambda: moved.move_to_end(False),
-            "page.down": lambda: moved.page(1),
-            "page.up": lambda: moved.page(-1),
             "fault.next": lambda: moved.move(1),
             "fault.previous": lambda: moved.move(-1),
             "refresh": lambda: None,
         }
         if action not in moves:
-            return False
+            return perform_move(moved, action)
         moves[action]()
         return True
 

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from app.model import text
 from app.tui.lines import Line
 from app.tui.picture import Changes
+from app.tui.screens.moves import perform_move
 from app.tui.screens.page import Deck, Page
 from widgets.json_view import JsonView
 
@@ -83,12 +84,6 @@ class JsonPage(Page):
 
     async def perform(self, action: str) -> bool:
         match action:
-            case "move.down" | "move.up":
-                self.json.move(1 if action == "move.down" else -1)
-            case "move.first" | "move.last":
-                self.json.move_to_end(action == "move.first")
-            case "page.down" | "page.up":
-                self.json.page(1 if action == "page.down" else -1)
             case "columns.left" | "columns.right":
                 self.json.scroll_columns(-1 if action == "columns.left" else 1)
             case "fault.next" | "fault.previous":
@@ -98,5 +93,5 @@ class JsonPage(Page):
             case "copy":
                 self.deck.copy("\n".join(self.json.lines))
             case _:
-                return False
+                return perform_move(self.json, action)
         return True

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from app.tui.picture import Changes
+from app.tui.screens.moves import perform_move
 from app.tui.screens.page import Deck
 from app.tui.views import cells
 from app.tui.views.view import Field, View
@@ -127,12 +128,6 @@ class Rows:
 def perform_on_table(table: RecordTable, action: str) -> bool:
     """The actions that any table knows; False for others."""
     moves = {
-        "move.down": lambda: table.move(1),
-        "move.up": lambda: table.move(-1),
-        "move.first": lambda: table.move_to_end(True),
-        "move.last": lambda: table.move_to_end(False),
-        "page.down": lambda: table.page(1),
-        "page.up": lambda: table.page(-1),
         "columns.left": lambda: table.scroll_columns(-1),
         "columns.right": lambda: table.scroll_columns(1),
         "sort.left": lambda: table.sort_next(-1),
@@ -143,4 +138,4 @@ def perform_on_table(table: RecordTable, action: str) -> bool:
     if action in moves:
         moves[action]()
         return True
-    return False
+    return perform_move(table, action)
