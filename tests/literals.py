@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from app.feed.acts import Act, ChooseNamespace, Refresh
 from app.feed.protocol import FeedState, Frame
+from app.feed.questions import Question, Unanswered
 from app.model.broker import (
     Account,
     Connection,
@@ -42,6 +44,7 @@ from app.model.snapshot import (
     Verdict,
 )
 
+T = TypeVar("T")
 NOW = datetime(2026, 11, 22, 14, 5, 31, tzinfo=UTC)
 HOSTS = (
     "web-01",
@@ -388,8 +391,10 @@ class LiteralFeed:
         self.watched: frozenset[str] = frozenset()
         self.looked: list[frozenset[str]] = []
         self.refreshed = 0
-        self.chosen: list[str] = []
-        self.refusal = ""  # why a namespace is not taken
+        self.acts: list[Act] = []
+        self.refusal = ""  # why nothing is done
+        self.answers: dict[Question[Any], Any] = {}
+        self.asked: list[Question[Any]] = []
         self.closed = False
         self._last = Snapshot()
         self._state = state
@@ -446,12 +451,20 @@ class LiteralFeed:
         while (frame := await self._queue.get()) is not None:
             yield frame
 
-    async def refresh(self) -> None:
-        self.refreshed += 1
+    async def ask(self, question: Question[T]) -> T | Unanswered:
+        self.asked.append(question)
+        answer: T | Unanswered = self.answers.get(question, Unanswered("nobody knows"))
+        return answer
 
-    async def choose_namespace(self, namespace: str) -> str:
-        self.chosen.append(namespace)
+    async def act(self, act: Act) -> str:
+        self.acts.append(act)
+        self.refreshed += isinstance(act, Refresh)
         return self.refusal
+
+    @property
+    def chosen(self) -> list[str]:
+        """The namespaces that were chosen."""
+        return [act.namespace for act in self.acts if isinstance(act, ChooseNamespace)]
 
     async def close(self) -> None:
         self.closed = True

@@ -15,11 +15,14 @@ WITH_VALUE = frozenset(
         "--listen",
         "--state-dir",
         "--attach",
+        "--ca-file",
+        "--database",
+        "--token-file",
         "--theme",
         "--log-level",
     }
 )
-SWITCHES = frozenset({"--read-only", "--ascii"})
+SWITCHES = frozenset({"--read-only", "--ascii", "--create-stream"})
 
 
 def deck_flags(arguments: Sequence[str]) -> dict[str, str | bool] | None:

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app.cli.run import USAGE, Failure
 from app.model.text import clean
@@ -20,10 +20,13 @@ from app.tui.app import WatchdeckApp
 from app.tui.options import DeckOptions
 
 if TYPE_CHECKING:
+    from app.feed.acts import Act
     from app.feed.client import WorkerFeed
     from app.feed.protocol import Frame
+    from app.feed.questions import Question, Unanswered
     from app.feed.spawn import Spawner
 
+T = TypeVar("T")
 CRASH_LOG = "crash.log"
 COLLECT_AFTER = (20_000, 20, 50)
 """Of Python's garbage collector. At its own pace it looks through every record of a large fleet again and again, a
@@ -89,12 +92,15 @@ class LateFeed:
                 gc.freeze()
                 frozen = True
 
-    async def refresh(self) -> None:
-        if self._feed is not None:
-            await self._feed.refresh()
+    async def ask(self, question: Question[T]) -> T | Unanswered:
+        if self._feed is None:
+            from app.feed.questions import Unanswered
 
-    async def choose_namespace(self, namespace: str) -> str:
-        return "there is no worker yet" if self._feed is None else await self._feed.choose_namespace(namespace)
+            return Unanswered("there is no worker yet")
+        return await self._feed.ask(question)
+
+    async def act(self, act: Act) -> str:
+        return "there is no worker yet" if self._feed is None else await self._feed.act(act)
 
     async def close(self) -> None:
         if self._feed is not None:

@@ -126,6 +126,7 @@ class Assembler:
             sources=_same_rows(before.sources, head.sources),
             verdict=_same(before.verdict, head.verdict),
             counts=_same_rows(before.counts, head.counts),
+            queue=head.queue,
             **tables,
         )
         # Sections that were not asked for stay as old as they were; what changed since is asked for next.

@@ -9,15 +9,17 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from app import __version__
+from app.feed.acts import Act, Refresh
 from app.feed.assembler import Assembler, Step
 from app.feed.link import Ended, Link, LinkError, Refused, decompress, open_link
 from app.feed.news import News
 from app.feed.protocol import Feed, FeedState, Frame
+from app.feed.questions import Question, Unanswered
 from app.feed.target import Locate, NoWorker, Target, WrongWorker
-from app.feed.wire import ALWAYS, Mark, WireError, WireMismatch, WorkerLeaving
+from app.feed.wire import ALWAYS, Mark, WireError, WireMismatch, WorkerLeaving, decode_answer_to
 from app.model.snapshot import SECTIONS
 from app.model.text import clean
 
@@ -31,6 +33,7 @@ _STOOD_STILL = 1.0  # seconds later than asked for: more than a busy event loop
 _LOOK_MOST = 64
 _LARGE = 64 * 1024  # bytes of an answer from which on it is read in a thread
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class WorkerFeed(Feed):
@@ -85,20 +88,23 @@ class WorkerFeed(Feed):
                 return
             yield self._news.take(self._heard)
 
-    async def refresh(self) -> None:
-        if self._link is None or self._news.state is not FeedState.LIVE:
-            self._interrupt.set()
-            return
+    async def ask(self, question: Question[T]) -> T | Unanswered:
+        if self._link is None:
+            return Unanswered("there is no worker to be asked")
         try:
-            await self._link.refresh()
-        except LinkError as error:
-            _LOG.info("refresh: %s", error)
+            body = await self._link.get(question.path)
+            answer: T = await _decoded(body, question.answer)
+        except (LinkError, WireError) as error:
+            return Unanswered(str(error))
+        return answer
 
-    async def choose_namespace(self, namespace: str) -> str:
+    async def act(self, act: Act) -> str:
+        if self._link is None or (self._news.state is not FeedState.LIVE and isinstance(act, Refresh)):
+            self._interrupt.set()  # looked for at once
         if self._link is None:
             return "there is no worker to be told"
         try:
-            await self._link.choose_namespace(namespace)
+            await self._link.post(act.path, act.body)
         except LinkError as error:
             return str(error)
         return ""
@@ -251,3 +257,8 @@ async def _bounded(work: Coroutine[Any, Any, None]) -> None:
             await work
     except Exception as error:
         _LOG.info("closing: %r", error)
+
+
+async def _decoded(body: bytes, kind: type[T]) -> T:
+    """The answer to a question; of a large one in a thread."""
+    return await asyncio.to_thread(decode_answer_to, body, kind) if len(body) > _LARGE else decode_answer_to(body, kind)

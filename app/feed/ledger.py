@@ -210,4 +210,5 @@ def _notable(snapshot: Snapshot) -> object:
         tuple((name, state.status, state.error, state.denied) for name, state in sorted(snapshot.sources.items())),
         snapshot.verdict,
         dict(snapshot.counts),
+        snapshot.queue,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 import sys
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 READ_TIMEOUT = 15.0
 """Seconds without a byte after which a connection is given up; a worker answers every 5 s."""
 CONNECT_TIMEOUT = 5.0
+ANSWER_TIMEOUT = 10.0
+"""Seconds for the answer to one question: the worker itself gives up on the broker before that."""
 _NOT_FOR_US = frozenset({400, 401, 403, 404, 405, 421, 422, 426})
 
 
@@ -83,23 +86,24 @@ class Link:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._fault(error)
 
-    async def refresh(self) -> None:
-        """Asks the worker to collect now."""
-        await self._post("/api/v1/refresh")
+    async def get(self, path: str) -> bytes:
+        """The answer to a question. LinkError with the worker's own sentence where it has none."""
+        return await self._asked("GET", path)
 
-    async def choose_namespace(self, namespace: str) -> None:
-        """Tells the worker which fleet to look at."""
-        await self._post("/api/v1/namespace", {"namespace": namespace})
+    async def post(self, path: str, body: Mapping[str, str]) -> None:
+        """Tells the worker something. LinkError with the worker's own sentence where it does not do it."""
+        await self._asked("POST", path, body)
 
-    async def _post(self, path: str, body: Mapping[str, str] | None = None) -> None:
+    async def _asked(self, method: str, path: str, body: Mapping[str, str] | None = None) -> bytes:
         import httpx
 
         try:
-            response = await self._client.post(path, json=body, timeout=CONNECT_TIMEOUT)
+            response = await self._client.request(method, path, json=body or None, timeout=ANSWER_TIMEOUT)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._fault(error)
         if response.status_code >= 300:
-            self._status(response.status_code, response.content)
+            raise Refused(_sentence(response.status_code, response.content))
+        return response.content
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -128,6 +132,15 @@ class Link:
         if isinstance(error, httpx.ConnectError):
             raise Ended(f"no worker answers at {place}") from error
         raise Ended("the worker ended") from error
+
+
+def _sentence(status: int, body: bytes) -> str:
+    """What the worker says in its error body, cleaned; else its status."""
+    try:
+        said = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        said = ""
+    return clean(said, 300) if isinstance(said, str) and said else f"the worker answers {status}"
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

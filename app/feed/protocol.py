@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from app.feed.acts import Act
+from app.feed.questions import Question, Unanswered
 from app.model.snapshot import Snapshot
+
+T = TypeVar("T")
 
 
 class FeedState(StrEnum):
@@ -49,12 +53,11 @@ class Feed(Protocol):
     def frames(self) -> AsyncIterator[Frame]:
         """Every change as it comes, until `close()`. One consumer."""
 
-    async def refresh(self) -> None:
-        """Asks the worker to collect now."""
+    async def ask(self, question: Question[T]) -> T | Unanswered:
+        """Asks the worker one thing, now."""
 
-    async def choose_namespace(self, namespace: str) -> str:
-        """Tells the worker whose fleet to look at, by its namespace; `auto`: found by what is there. Answers why it was
-        not told, in one sentence; nothing if it was."""
+    async def act(self, act: Act) -> str:
+        """Tells the worker to do something. Answers why it was not done, in one sentence; nothing if it was."""
 
     async def close(self) -> None:
         """Ends `frames()` and lets go of everything, also of a worker that this feed started."""

@@ -56,6 +56,8 @@ class Spawner:
 
     async def locate(self) -> Target:
         """A worker that answers. Raises NoWorker or WrongWorker with a sentence."""
+        if "://" in self._settings.attach:
+            return Target(url=self._settings.attach)
         if self._settings.attach:
             return await self._attached(Path(self._settings.attach))
         note = self._ended_child()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from app.model.jobs import Queue
 from app.model.snapshot import SECTIONS, Count, Site, Snapshot, SourceState, Verdict
 from app.model.text import clean
 
-WIRE = 1
+T = TypeVar("T")
+WIRE = 2
 """The number of this format. Another number is another language: the deck says so and reads no further."""
 ROWS_PER_LINE = 500
 """At most so many rows a line, so that reading one never holds up an event loop."""
@@ -66,6 +68,7 @@ class Head(msgspec.Struct, frozen=True):
     sources: dict[str, SourceState]
     verdict: Verdict
     counts: dict[str, Count]
+    queue: Queue | None = None
 
 
 class Rows(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -122,6 +125,7 @@ def encode_head(snapshot: Snapshot) -> bytes:
         sources=dict(snapshot.sources),
         verdict=snapshot.verdict,
         counts=dict(snapshot.counts),
+        queue=snapshot.queue,
     )
     return _ENCODER.encode(head) + b"\n"
 
@@ -180,6 +184,14 @@ def decode_records(line: Rows) -> list[Any]:
         raise WireError(f"the worker's answer cannot be read: {line.section}: {clean(str(error), 200)}") from error
     except UnicodeDecodeError as error:
         raise WireError(f"the worker's answer cannot be read: {line.section}: not UTF-8") from error
+
+
+def decode_answer_to(body: bytes, kind: type[T]) -> T:
+    """The answer to a question, as what it is; WireError if it is not that."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"the worker's answer cannot be read: {clean(str(error), 200)}") from error
 
 
 def _mismatch(theirs: _Greeting, version: str) -> str:

@@ -51,6 +51,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Attention:
+    """That somebody has taken care of a finding, or did so before it came back. `until`: of a snooze or mute."""
+
+    state: str  # acked, snoozed, muted, or returned: an acknowledgement that no longer holds
+    by: str = ""
+    at: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
+
+    @property
+    def quiet(self) -> bool:
+        """It stands back in the list: it is not news to those who watch."""
+        return self.state != "returned"
+
+    @property
+    def hidden(self) -> bool:
+        """It is not shown at all until it is asked for."""
+        return self.state in ("snoozed", "muted")
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with one subject by one rule.
 
@@ -75,6 +96,7 @@ class Finding:
     last_known: bool = False  # its source fails: neither raised nor cleared
     flaps: int = 0  # changes within 10 minutes, when over three
     measured: float | None = None  # the value that the rule judges, for its plot
+    attention: Attention | None = None
 
     @property
     def key(self) -> str:

@@ -9,10 +9,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from app.model.attention import Mark
 from app.model.broker import Account, Connection, Consumer, Flow, ServerInfo, Stream
+from app.model.components import Component, Service
+from app.model.events import Event
 from app.model.findings import Finding
 from app.model.fleet import Agent, HostFacts, Vitals
 from app.model.health import Health
+from app.model.jobs import DeadLetter, Job, Queue
 
 
 class SourceStatus(StrEnum):
@@ -54,6 +58,16 @@ class Capability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ApiUse:
+    """How the JetStream API has answered us in the last minute."""
+
+    calls: int = 0
+    failed: int = 0  # with an error in the answer, or none in time; what is not permitted or not there is no failure
+    error: str = ""  # of the last failure
+    silent_since: datetime | None = None  # since the first call that got no answer, with none answered after it
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One account on one cluster, and the worker that watches it."""
 
@@ -71,6 +85,7 @@ class Site:
     watching_since: datetime | None = None
     version: str = ""  # of the worker
     actions: bool = False
+    api: ApiUse = ApiUse()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +105,17 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The one line: how bad is it all. UNKNOWN whenever the facts behind it are not fresh."""
+    """The one line: how bad is it all. UNKNOWN whenever the facts behind it are not fresh.
+
+    What was acknowledged, snoozed or muted is counted as that only.
+    """
 
     health: Health = Health.UNKNOWN
     crit: int = 0
     warn: int = 0
     info: int = 0
+    acked: int = 0
+    snoozed: int = 0  # and muted
 
 
 SECTIONS: Mapping[str, type] = MappingProxyType(
@@ -107,6 +127,12 @@ SECTIONS: Mapping[str, type] = MappingProxyType(
         "agents": Agent,
         "vitals": Vitals,
         "facts": HostFacts,
+        "components": Component,
+        "services": Service,
+        "jobs": Job,
+        "deadletters": DeadLetter,
+        "events": Event,
+        "marks": Mark,
     }
 )
 """The tables of a snapshot, by name, and the record in each. Every record has a `key`."""
@@ -118,7 +144,7 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 class Snapshot:
     """Everything known at one instant. Compared by identity; a row that did not change is the same object as before.
 
-    A deck's snapshot holds only the sections that it asked for; `counts` and `verdict` are always whole.
+    A deck's snapshot holds only the sections that it asked for; `counts`, `queue` and `verdict` are always whole.
     """
 
     epoch: str = ""  # of the worker's run: another epoch shares nothing with this one
@@ -128,6 +154,7 @@ class Snapshot:
     sources: Mapping[str, SourceState] = field(default_factory=lambda: _EMPTY)
     verdict: Verdict = Verdict()
     counts: Mapping[str, Count] = field(default_factory=lambda: _EMPTY)
+    queue: Queue | None = None  # None: there is no job queue to read
     findings: Mapping[str, Finding] = field(default_factory=lambda: _EMPTY)
     streams: Mapping[str, Stream] = field(default_factory=lambda: _EMPTY)
     consumers: Mapping[str, Consumer] = field(default_factory=lambda: _EMPTY)
@@ -135,6 +162,12 @@ class Snapshot:
     agents: Mapping[str, Agent] = field(default_factory=lambda: _EMPTY)
     vitals: Mapping[str, Vitals] = field(default_factory=lambda: _EMPTY)
     facts: Mapping[str, HostFacts] = field(default_factory=lambda: _EMPTY)
+    components: Mapping[str, Component] = field(default_factory=lambda: _EMPTY)
+    services: Mapping[str, Service] = field(default_factory=lambda: _EMPTY)
+    jobs: Mapping[str, Job] = field(default_factory=lambda: _EMPTY)
+    deadletters: Mapping[str, DeadLetter] = field(default_factory=lambda: _EMPTY)
+    events: Mapping[str, Event] = field(default_factory=lambda: _EMPTY)  # newest last
+    marks: Mapping[str, Mark] = field(default_factory=lambda: _EMPTY)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """One table by its name in `SECTIONS`."""

@@ -69,6 +69,9 @@ class NameSettings:
     facts: str = "agent-facts"
     state: str = "agent-state"
     file_objects: str = "file-objects"
+    sessions_stream: str = "SESSIONS"
+    sessions_subject: str = "sessions.>"
+    dead_letters: tuple[str, ...] = ("*-DLQ", "*_DLQ", "DLQ*", "DEAD*")  # streams of dead letters, case ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,36 @@ class HttpSettings:
     allowed_hosts: tuple[str, ...] = ()  # besides the listening address and localhost
     trusted_proxies: tuple[str, ...] = ()
     insecure: bool = False  # listen on an address that others can reach, without TLS
+    tls_cert: str = ""  # path of a PEM file
+    tls_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where the worker keeps what must last."""
+
+    url: str = ""  # empty: SQLite in the state folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsSettings:
+    """What may be done for the events of sessions."""
+
+    create: bool = False  # the worker may create the stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeekSettings:
+    """How far into a message one may look."""
+
+    payload: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesSettings:
+    """Whether services are looked for on `$SRV`."""
+
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +134,17 @@ class Settings:
     namespace: str = "auto"  # prefix of the fleet's NATS names; `auto`: found by what is there; "": none
     actions: bool = False  # whether this worker may change anything outside
     read_only: bool = False  # whether this deck shows no way to change anything
-    attach: str = ""  # address of a worker to use instead of looking for one: a socket's path
+    attach: str = ""  # a worker to use instead of looking for one: a socket's path, or an http(s) URL
+    token_file: str = ""  # path of the token for a worker that is attached by URL
+    ca_file: str = ""  # path of the certificates to trust for a worker that is attached by URL
     log_level: str = "info"
     nats: NatsSettings = NatsSettings()
     names: NameSettings = NameSettings()
     http: HttpSettings = HttpSettings()
+    store: StoreSettings = StoreSettings()
+    sessions: SessionsSettings = SessionsSettings()
+    peek: PeekSettings = PeekSettings()
+    services_api: ServicesSettings = ServicesSettings()
     deck: DeckSettings = DeckSettings()
     keys: Mapping[str, str] = field(default_factory=dict)  # id of the key table -> key
     views: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # view -> columns, sort

@@ -28,7 +28,11 @@ OPTIONS: Mapping[str, str] = {
     "namespace": "namespace",
     "listen": "http.listen",
     "state_dir": "state_dir",
+    "database": "store.url",
     "attach": "attach",
+    "token_file": "token_file",
+    "ca_file": "ca_file",
+    "create_stream": "sessions.create",
     "read_only": "read_only",
     "ascii": "deck.ascii",
     "theme": "deck.theme",
@@ -48,9 +52,19 @@ _NATS_ENV: Mapping[str, str] = {
 }
 """Variables of the `nats` command line without their `NATS_`; `WATCHDECK_NATS_…` goes before `NATS_…`."""
 _SECRETS = ("nats.password", "nats.token", "nats.user_jwt")
-_PATHS = ("nats.creds", "nats.nkey", "nats.tls_cert", "nats.tls_key", "nats.tls_ca", "state_dir", "attach")
+_PATHS = (
+    "nats.creds",
+    "nats.nkey",
+    "nats.tls_cert",
+    "nats.tls_key",
+    "nats.tls_ca",
+    "state_dir",
+    "attach",
+    "token_file",
+    "ca_file",
+)
 _MAY_BE_EMPTY = ("namespace", "http.listen")  # which then means: none
-_SWITCHES = ("read_only", "deck.ascii")
+_SWITCHES = ("read_only", "deck.ascii", "sessions.create")
 _LOGINS: Mapping[str, tuple[str, ...]] = {
     "user": ("nats.user", "nats.password"),
     "creds": ("nats.creds",),
@@ -132,7 +146,7 @@ def _given(key: str, value: str | bool, name: str, env: Mapping[str, str]) -> ob
     if key == "http.listen" and not value:
         return None
     if key == "attach" and "://" in str(value):
-        raise SettingsError(f"{name} takes the path of a worker's socket, not a URL")
+        return _worker_url(name, str(value))
     if key in _PATHS:
         return str(expand(str(value), env, Path.cwd()))
     if key in _SWITCHES and isinstance(value, str):
@@ -143,6 +157,15 @@ def _given(key: str, value: str | bool, name: str, env: Mapping[str, str]) -> ob
     if key == "log_level" and value not in _LEVELS:
         raise SettingsError(f"{name} must be one of {', '.join(_LEVELS)}")
     return value
+
+
+def _worker_url(name: str, value: str) -> str:
+    """The address of a worker, without anything that is not its origin."""
+    scheme, _, rest = value.partition("://")
+    host = rest.rstrip("/")
+    if scheme not in ("http", "https") or not host or any(part in host for part in "/?#@ "):
+        raise SettingsError(f"{name} takes a worker's socket or https://HOST:PORT, nothing behind it")
+    return f"{scheme}://{host}"
 
 
 def _merge_contexts(layers: list[_Layer], env: Mapping[str, str]) -> list[str]:

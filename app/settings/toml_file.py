@@ -13,10 +13,20 @@ import msgspec
 
 from app.settings.contexts import expand
 from app.settings.errors import SettingsError
-from app.settings.fields import DeckSettings, HttpSettings, NameSettings, Secret
+from app.settings.fields import (
+    DeckSettings,
+    HttpSettings,
+    NameSettings,
+    PeekSettings,
+    Secret,
+    ServicesSettings,
+    SessionsSettings,
+    StoreSettings,
+)
 from app.settings.units import duration, quantity
 
 _NATS_PATHS = ("creds", "nkey", "tls_ca", "tls_cert", "tls_key", "password_file", "token_file")
+_HTTP_PATHS = ("http.tls_cert", "http.tls_key")
 _NATS_TEXTS = ("url", "context", "user", "domain", "api_prefix", "inbox_prefix")
 KEYS: frozenset[str] = frozenset(
     ["namespace", "actions", "nats.tls_first", "nats.interval", "nats.max_requests"]
@@ -24,6 +34,10 @@ KEYS: frozenset[str] = frozenset(
     + [f"names.{name}" for name in NameSettings.__dataclass_fields__]
     + [f"http.{name}" for name in HttpSettings.__dataclass_fields__]
     + [f"deck.{name}" for name in DeckSettings.__dataclass_fields__]
+    + [f"store.{name}" for name in StoreSettings.__dataclass_fields__]
+    + [f"sessions.{name}" for name in SessionsSettings.__dataclass_fields__]
+    + [f"peek.{name}" for name in PeekSettings.__dataclass_fields__]
+    + [f"services_api.{name}" for name in ServicesSettings.__dataclass_fields__]
 )
 """Every key with a fixed name. `[keys]`, `[views.*]`, `[thresholds.*]` and `[runbooks]` have names of their own."""
 _OPEN = ("keys", "views", "thresholds", "runbooks")
@@ -51,7 +65,7 @@ def read_toml(file: Path, env: Mapping[str, str]) -> tuple[dict[str, object], tu
             secret_file = expand(_typed(file, key, value, str), env, file.parent)
             values[key.removesuffix("_file")] = read_secret(secret_file, f"{file}: {key}")
             warnings += open_to_others(secret_file)
-        elif key.removeprefix("nats.") in _NATS_PATHS:
+        elif key.removeprefix("nats.") in _NATS_PATHS or key in _HTTP_PATHS:
             values[key] = str(expand(_typed(file, key, value, str), env, file.parent))
         else:
             values[key] = _fixed(file, key, value)
@@ -109,6 +123,10 @@ _TYPES: Mapping[str, Any] = {
     "http.allowed_hosts": list[str],
     "http.trusted_proxies": list[str],
     "http.insecure": bool,
+    "names.dead_letters": list[str],
+    "sessions.create": bool,
+    "peek.payload": bool,
+    "services_api.enabled": bool,
     "deck.mouse": bool,
     "deck.ascii": bool,
     "deck.utc": bool,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.model.broker import Answer
+from app.model.components import Component
 from app.model.fleet import Agent, HostFacts, Vitals, sanitise_key
 from app.model.snapshot import SourceState, SourceStatus
 from app.model.text import clean
@@ -44,6 +45,7 @@ class FleetFacts:
     agents: Mapping[str, Agent] = field(default_factory=dict)
     vitals: Mapping[str, Vitals] = field(default_factory=dict)
     facts: Mapping[str, HostFacts] = field(default_factory=dict)
+    components: Mapping[str, Component] = field(default_factory=dict)
     states: tuple[SourceState, ...] = ()
     namespace: str = ""
     namespaces: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from app.feed.acts import ChooseNamespace
 from app.feed.protocol import FeedState
 from app.model.snapshot import Capability
 from app.tui import sentences
@@ -84,7 +85,7 @@ class Namespaces:
         )
 
     async def _post(self, namespace: str, remember: bool) -> None:
-        refusal = await self._surface.feed.choose_namespace(namespace)
+        refusal = await self._surface.feed.act(ChooseNamespace(namespace))
         if refusal:
             self._surface.say(f"the namespace is as it was: {refusal}", error=True)
             return

@@ -9,6 +9,7 @@ from textual import events
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from app.feed.acts import Refresh
 from app.feed.protocol import FeedState, Frame
 from app.model.text import clean, cut, duration
 from app.tui import chrome, keys, registry
@@ -120,7 +121,7 @@ class Surface:
 
     def ask_for_refresh(self) -> None:
         """Asks the worker to collect now; nobody waits for it."""
-        self.app.run_worker(self.feed.refresh(), group="refresh", exclusive=True, exit_on_error=False)
+        self.app.run_worker(self.feed.act(Refresh()), group="refresh", exclusive=True, exit_on_error=False)
 
     def tick(self) -> None:
         """A second has passed."""

@@ -12,10 +12,14 @@ from typing import Protocol, TypeVar
 
 from app import __version__
 from app.model.broker import Account, Connection, Flow, ServerInfo
+from app.model.components import Component
+from app.model.events import Advisory
 from app.model.findings import Finding
 from app.model.snapshot import SECTIONS, Capability, Count, Site, Snapshot, SourceState, SourceStatus, Verdict
 from app.sources.jetstream import BrokerFacts
+from app.sources.jobs import JobFacts
 from app.sources.registry import FleetFacts
+from app.sources.services import ServiceFacts
 
 _log = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -47,6 +51,10 @@ class Gathered:
     lag: float
     broker: BrokerFacts
     fleet: FleetFacts
+    jobs: JobFacts
+    services: ServiceFacts
+    host: Mapping[str, Component]
+    advisories: tuple[Advisory, ...]
     states: Mapping[str, SourceState]
 
 
@@ -66,7 +74,7 @@ class Assembly:
     def next(self, gathered: Gathered) -> Snapshot:
         """The snapshot of now. Its seq is one more than the last one's only if something but the clocks changed."""
         last, broker, fleet = self.last, gathered.broker, gathered.fleet
-        seen = (broker, fleet, gathered.connection.state)
+        seen = (broker, fleet, gathered.jobs, gathered.services, gathered.connection.state)
         snapshot = replace(
             last,
             at=gathered.at,
@@ -77,6 +85,11 @@ class Assembly:
             agents=_kept(last.agents, fleet.agents),
             vitals=_kept(last.vitals, fleet.vitals),
             facts=_kept(last.facts, fleet.facts),
+            components=_kept(last.components, _components(gathered)),
+            services=_kept(last.services, gathered.services.services),
+            jobs=_kept(last.jobs, gathered.jobs.jobs),
+            deadletters=_kept(last.deadletters, gathered.jobs.deadletters),
+            queue=gathered.jobs.queue,
         )
         snapshot = self._judged(snapshot, new=self._seen != seen)
         self._seen = seen
@@ -125,6 +138,11 @@ class Assembly:
         return self.last.site if site == self.last.site else site
 
 
+def _components(gathered: Gathered) -> Mapping[str, Component]:
+    """The parts of everything, in one table."""
+    return {**gathered.host, **gathered.fleet.components, **gathered.services.components}
+
+
 def _capabilities(gathered: Gathered) -> frozenset[Capability]:
     broker = gathered.broker
     found = set()
@@ -132,6 +150,8 @@ def _capabilities(gathered: Gathered) -> frozenset[Capability]:
         found.add(Capability.BROKER)
     if gathered.fleet.present:
         found.add(Capability.FLEET)
+    if gathered.services.services:
+        found.add(Capability.SERVICES)
     if any(stream.cluster is not None and stream.cluster.peers for stream in broker.streams.values()):
         found.add(Capability.CLUSTER)
     return frozenset(found)
@@ -150,7 +170,12 @@ def _differ(old: Snapshot, new: Snapshot) -> bool:
     """Whether a deck must hear of it: rows, verdict, counts, the site, and how the sources do; not when they did it."""
     if any(old.section(name) is not new.section(name) for name in SECTIONS):
         return True
-    if old.verdict != new.verdict or old.counts is not new.counts or _still(old.site) != _still(new.site):
+    if (
+        old.verdict != new.verdict
+        or old.queue != new.queue
+        or old.counts is not new.counts
+        or _still(old.site) != _still(new.site)
+    ):
         return True
     return {name: replace(state, good_at=None) for name, state in old.sources.items()} != {
         name: replace(state, good_at=None) for name, state in new.sources.items()

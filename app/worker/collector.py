@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any
 
-from app.model.broker import Connection, LinkState, ServerInfo
+from app.model.broker import LinkState
+from app.model.components import Component
 from app.model.snapshot import SourceState, SourceStatus
 from app.settings import Settings
-from app.sources.connection import NatsLink
-from app.sources.jetstream import BrokerFacts, JetStreamSource
-from app.sources.registry import FleetFacts, FleetSource
+from app.sources.advisories import ADVISORY_SOURCE
+from app.sources.jetstream import BrokerFacts
+from app.sources.jobs import JobFacts
+from app.sources.registry import FleetFacts
+from app.sources.services import ServiceFacts
 from app.worker.assembly import Assembly, Gathered, Judge, failed
 from app.worker.board import Board
 from app.worker.judge import TriageJudge
+from app.worker.outside import Sources, nats_sources
 from app.worker.turn import Turns
 
 BROKER_SOURCES = ("account", "streams", "consumers")
@@ -37,65 +40,13 @@ PULSE = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Link(Protocol):
-    """What the collector needs of the NATS connection."""
-
-    on_change: Callable[[], None] | None
-
-    @property
-    def connection(self) -> Connection: ...
-    @property
-    def server(self) -> ServerInfo | None: ...
-    @property
-    def generation(self) -> int: ...
-    @property
-    def up(self) -> bool: ...
-    @property
-    def clock_offset(self) -> float: ...
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    def retry(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The outside as the collector sees it: a connection, and how to collect over it."""
-
-    link: Link
-    broker: Callable[[datetime, frozenset[str]], Awaitable[BrokerFacts]]
-    fleet: Callable[[datetime, BrokerFacts], Awaitable[FleetFacts]]
-    choose: Callable[[str], Awaitable[None]]
-    close: Callable[[], Awaitable[None]]
+def _unheard() -> None:
+    """What it brings waits for the next snapshot."""
 
 
 def utc_now() -> datetime:
     """The worker's clock."""
     return datetime.now(UTC)
-
-
-def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
-    """The sources of a real NATS; nothing is sent before `link.start()`."""
-    nats, names = settings.nats, settings.names
-    link = NatsLink(nats, clock=clock)
-    broker = JetStreamSource(
-        link, interval=nats.interval, max_requests=nats.max_requests, domain=nats.domain, api_prefix=nats.api_prefix
-    )
-    fleet = FleetSource(
-        link,
-        registry=names.registry,
-        facts=names.facts,
-        state=names.state,
-        job_queue=names.job_queue,
-        namespace=settings.namespace,
-        domain=nats.domain,
-        api_prefix=nats.api_prefix,
-    )
-
-    async def close() -> None:
-        await broker.close()
-        await fleet.close()
-
-    return Sources(link=link, broker=broker.collect, fleet=fleet.collect, choose=fleet.choose, close=close)
 
 
 class Collector:
@@ -131,6 +82,10 @@ class Collector:
         fleet = FleetFacts(states=tuple(SourceState(name) for name in FLEET_SOURCES))
         self._broker = Turns("broker", broker, TIMEOUT, self._wake.set)
         self._fleet = Turns("fleet", fleet, TIMEOUT, self._wake.set)
+        self._jobs = Turns("jobs", JobFacts(), TIMEOUT, self._wake.set)
+        self._services = Turns("services", ServiceFacts(), TIMEOUT, self._wake.set)
+        self._listening = Turns("advisories", SourceState(ADVISORY_SOURCE), TIMEOUT, _unheard)
+        self._host: Turns[Mapping[str, Component]] = Turns("host", {}, TIMEOUT, _unheard)
 
     async def run(self) -> None:
         """Collects and publishes until the board is stopping; then lets go of the sources. Never raises."""
@@ -168,7 +123,12 @@ class Collector:
         await self._choose()
         turn = self._broker.begin(lambda: sources.broker(now, board.looking_at()), generation)
         await self._wait_for(turn)
+        self._listening.begin(lambda: sources.listen(now), generation)
+        self._services.begin(lambda: sources.services(now), generation)
+        self._host.begin(lambda: sources.host(now), generation)
         turn = self._fleet.begin(lambda: sources.fleet(now, self._broker.facts), generation)
+        await self._wait_for(turn)
+        turn = self._jobs.begin(lambda: sources.jobs(now, self._broker.facts, self._fleet.facts), generation)
         await self._wait_for(turn)
         self._wake.clear()
         self._publish()
@@ -240,6 +200,10 @@ class Collector:
                     lag=round(self._lag) if self._lag >= LAG_LEAST else 0.0,
                     broker=self._broker.facts,
                     fleet=self._fleet.facts,
+                    jobs=self._jobs.facts,
+                    services=self._services.facts,
+                    host=self._host.facts,
+                    advisories=self._sources.advisories(),
                     states=self._states(),
                 )
             )
@@ -249,20 +213,29 @@ class Collector:
         """The sources' states as they must be shown: facts from before the present connection are never fresh."""
         link = self._sources.link
         states: dict[str, SourceState] = {}
-        for turns in (self._broker, self._fleet):
+        for turns, known in self._turns():
             error = turns.trouble
             if not link.up:
                 error = link.connection.error or "no connection to NATS"
             elif turns.mark is not None and turns.mark != link.generation:
                 error = error or "connected again, not collected yet"
-            for state in turns.facts.states:
+            for state in known:
                 waiting = state.status is SourceStatus.WAITING and bool(turns.trouble)
                 states[state.name] = failed(state, error) if error and (state.fresh or waiting) else state
         return states
 
+    def _turns(self) -> Iterator[tuple[Turns[Any], tuple[SourceState, ...]]]:
+        """The sources over NATS, each with the states that it gave last."""
+        yield self._broker, self._broker.facts.states
+        yield self._fleet, self._fleet.facts.states
+        yield self._jobs, self._jobs.facts.states
+        yield self._services, self._services.facts.states
+        yield self._listening, (self._listening.facts,)
+
     async def _close(self) -> None:
-        await self._broker.end()
-        await self._fleet.end()
+        for turns, _ in self._turns():
+            await turns.end()
+        await self._host.end()
         for close in (self._sources.close, self._sources.link.stop):
             try:
                 async with asyncio.timeout(3):

@@ -24,6 +24,7 @@ import uvloop
 
 from app.api import protocol, server
 from app.api.server import serve
+from app.feed.acts import ChooseNamespace, Refresh
 from app.feed.client import WorkerFeed
 from app.feed.protocol import FeedState, Frame
 from app.feed.target import Target
@@ -130,11 +131,11 @@ def test_a_deck_reads_over_the_socket_and_signals_stay_the_workers(folder: Path,
             feed = running.feed()
             feed.watch({"streams"})
             assert (await first_live(feed)).snapshot.streams == streams(3)
-            await feed.refresh()
+            await feed.act(Refresh())
             assert running.board.refresh_wanted.is_set()
-            assert await feed.choose_namespace("blue-1") == ""
+            assert await feed.act(ChooseNamespace("blue-1")) == ""
             assert running.board.namespace == "blue-1"
-            assert await feed.choose_namespace("a b\x1b") != ""
+            assert await feed.act(ChooseNamespace("a b\x1b")) != ""
             assert running.board.namespace == "blue-1"
             assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
             await feed.close()

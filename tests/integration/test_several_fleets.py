@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.feed.acts import ChooseNamespace
 from app.feed.client import WorkerFeed
 from app.feed.protocol import Feed, FeedState
 from app.feed.spawn import Spawner
@@ -76,13 +77,13 @@ async def test_none_is_shown_until_one_is_chosen_and_each_can_be(server: NatsSer
             assert found.site.namespaces == ("blue", "green")
             assert not found.agents
             assert Capability.FLEET not in found.site.capabilities
-            assert await feed.choose_namespace("green") == ""
+            assert await feed.act(ChooseNamespace("green")) == ""
             green = await until(feed, lambda one: one.agents)
             assert (hosts(green), green.site.namespace, green.site.namespace_found) == ({"green-01"}, "green", False)
-            assert await feed.choose_namespace("blue") == ""
+            assert await feed.act(ChooseNamespace("blue")) == ""
             blue = await until(feed, lambda one: hosts(one) == {"blue-01"})
             assert blue.site.namespace == "blue"
-            assert await feed.choose_namespace("auto") == ""
+            assert await feed.act(ChooseNamespace("auto")) == ""
             assert not (await until(feed, lambda one: not one.agents)).site.namespace
     finally:
         await feed.close()

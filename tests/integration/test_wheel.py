@@ -42,8 +42,8 @@ class LiteralFeed:
     async def frames(self):
         yield Frame(Snapshot(), FeedState.STARTING)
         await asyncio.Event().wait()
-    async def refresh(self): ...
-    async def choose_namespace(self, namespace): return ""
+    async def ask(self, question): ...
+    async def act(self, act): return ""
     async def close(self): ...
 '''
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.feed.acts import Refresh
 from app.feed.client import WorkerFeed
 from app.feed.ledger import Ledger
 from app.feed.protocol import FeedState, Frame
@@ -340,7 +341,7 @@ async def test_who_refuses_us_is_quoted(worker: Worker, path: Path, status: int,
         refused = await frames.state(FeedState.REFUSED)
         assert words in refused.note
         assert refused.note.isprintable()
-        await frames.feed.refresh()  # somebody does not want to wait
+        await frames.feed.act(Refresh())  # somebody does not want to wait
         await frames.state(FeedState.LIVE)
 
 
@@ -416,9 +417,9 @@ async def test_refresh_is_posted_beside_the_held_poll_and_never_raises(worker: W
     async with Frames(WorkerFeed(at(Target(socket_path=str(path))))) as frames:
         async with listening(worker, path):
             await frames.seq(1)
-            await frames.feed.refresh()
+            await frames.feed.act(Refresh())
             assert worker.refreshes == 1
-        await frames.feed.refresh()
+        await frames.feed.act(Refresh())
 
 
 async def test_compressed_answers_are_read(worker: Worker, path: Path) -> None:

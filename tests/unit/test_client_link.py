@@ -49,7 +49,7 @@ async def test_each_fault_has_its_kind_and_words(fault: Exception, kind: type[Li
             await link.poll(None, ("findings",), deck="d", look=(), wait=True, heard=lambda: None)
         assert type(caught.value) is kind
         with pytest.raises(kind, match=words):
-            await link.refresh()
+            await link.post("/api/v1/refresh", {})
 
 
 @pytest.mark.parametrize(("body", "encoding"), [(b"x", "gzip"), (b"not zstd", "zstd"), (b"", "zstd")])

@@ -139,7 +139,9 @@ def _ok(name: str, rounds: int) -> SourceState:
 
 
 def statuses(snapshot: Snapshot) -> dict[str, SourceStatus]:
-    return {name: state.status for name, state in snapshot.sources.items()}
+    """Of the sources that this world has."""
+    aside = ("services", "advisories")
+    return {name: state.status for name, state in snapshot.sources.items() if name not in aside}
 
 
 async def hang() -> None:

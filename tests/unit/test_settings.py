@@ -336,9 +336,10 @@ def test_an_empty_option_is_not_given_except_where_empty_means_none(home: Home) 
     assert (settings.namespace, settings.http.listen) == ("", None)
 
 
-def test_a_socket_is_attached_to_and_no_url(home: Home) -> None:
-    with pytest.raises(SettingsError, match="--attach takes the path of a worker's socket"):
-        home.load(attach="https://deck.example")
+def test_a_worker_is_attached_to_by_its_origin(home: Home) -> None:
+    assert home.load(attach="https://deck.example:8000/").attach == "https://deck.example:8000"
+    with pytest.raises(SettingsError, match="--attach takes a worker's socket or"):
+        home.load(attach="https://deck.example/path?x=1")
 
 
 def test_the_home_of_nobody_is_a_file_that_is_not_there(home: Home) -> None:

@@ -17,6 +17,7 @@ from app.feed import child, spawn
 from app.feed.child import LOCK_HELD, Child
 from app.feed.spawn import Silent, Spawner, ask
 from app.feed.target import NoWorker, WrongWorker
+from app.feed.wire import WIRE
 from app.settings import NatsSettings, Secret, Settings
 from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint
@@ -36,7 +37,7 @@ async def worker(path: Path, answer: bytes | Settings) -> AsyncIterator[list[byt
     """Something that answers on a socket: as a worker with these settings would, or with these bytes."""
     asked: list[bytes] = []
     if isinstance(answer, Settings):
-        body = json.dumps({"version": "0", "wire": 1, "fingerprint": fingerprint(answer)}).encode()
+        body = json.dumps({"version": "0", "wire": WIRE, "fingerprint": fingerprint(answer)}).encode()
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,75 @@
+"""Questions: what a screen may ask of the worker once, beside the snapshots that come by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from app.model.jobs import JobDetail
+from app.model.messages import Message, Subjects
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why there is no answer, in one sentence."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Question(Generic[T_co]):
+    """One question; `path` is where the worker answers it with JSON that is read as `answer`."""
+
+    answer: ClassVar[type]
+
+    @property
+    def path(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class JobOf(Question[JobDetail]):
+    """Everything of one job."""
+
+    key: str
+    answer = JobDetail
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/jobs/{_part(self.key)}"
+
+
+@dataclass(frozen=True)
+class MessageAt(Question[Message]):
+    """The stored message at a sequence, or with `subjects` the next one at or behind it that any of them fits."""
+
+    stream: str
+    sequence: int
+    subjects: tuple[str, ...] = ()
+    answer = Message
+
+    @property
+    def path(self) -> str:
+        query = urlencode([("subject", subject) for subject in self.subjects])
+        return f"/api/v1/streams/{_part(self.stream)}/messages/{self.sequence}{'?' if query else ''}{query}"
+
+
+@dataclass(frozen=True)
+class SubjectsOf(Question[Subjects]):
+    """Subjects of a stream, those with most messages first."""
+
+    stream: str
+    limit: int = 200
+    answer = Subjects
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/streams/{_part(self.stream)}/subjects?limit={self.limit}"
+
+
+def _part(name: str) -> str:
+    """A name as one part of a path, whatever is in it."""
+    return quote(name, safe="")
