@@ -22,6 +22,8 @@ from app.model.broker import (
     StreamKind,
     Tier,
 )
+from app.model.components import Component, ComponentKind, Endpoint, Instance, Service
+from app.model.events import Event, EventKind
 from app.model.findings import Evidence, Finding, Severity, Step
 from app.model.fleet import (
     Agent,
@@ -301,6 +303,85 @@ def findings() -> list[Finding]:
     ]  # fmt: skip
 
 
+def components() -> list[Component]:
+    """Watchdeck's own parts, a controller and its NATS, parts of the agents, two services of which one is gone."""
+    kinds = ComponentKind
+    own, control, part, answers = kinds.WORKER, kinds.CONTROL, kinds.AGENT, kinds.SERVICE
+    controller, nats = "control:controller.web_01", "control:nats.web_01"
+    up, ready = ago(7980), {"health": Health.OK, "state": "ready", "host": "web-01", "version": "0.1.0"}
+    return [
+        Component("worker:nats", own, "nats", Health.OK, "connected", since=up, latency=0.0011, version="2.15.1",
+                  address="nats://nats-1:4222"),
+        Component("worker:collection", own, "collection", Health.OK, "ok", since=up, reason="every 1 s"),
+        Component("worker:store", own, "store", Health.OK, "ok", since=up),
+        Component("worker:http", own, "http", Health.OK, "ok", since=up, address="127.0.0.1:8000"),
+        Component("worker:process", own, "process", Health.OK, "ok", since=up, started_at=up, cpu=3.1, rss=98 * 2**20,
+                  reason="9 threads"),
+        Component("worker:host", own, "host", Health.WARN, "disk", host="ops-1", since=ago(1200),
+                  reason="disk 91% used (91.0/100.0 GB)"),
+        Component(controller, control, "controller", type="controller", since=ago(40_000), started_at=ago(40_000),
+                  cpu=4.2, rss=61 * 2**20, **ready),
+        Component(f"{controller}/controller.api", control, "controller.api", Health.OK, "ok", host="web-01",
+                  parent=controller, address="http://0.0.0.0:8080"),
+        Component(f"{controller}/controller.tracing", control, "controller.tracing", Health.OK, "disabled",
+                  host="web-01", parent=controller),
+        Component(f"{controller}/controller.kv (connectivity)", control, "controller.kv (connectivity)", Health.CRIT,
+                  "error", host="web-01", parent=controller, since=ago(310)),
+        Component(nats, control, "nats", type="nats", since=ago(40_000), started_at=ago(40_000), cpu=11.0,
+                  rss=212 * 2**20, **ready),
+        Component(f"{nats}/nats.server", control, "nats.server", Health.OK, "ok", host="web-01", parent=nats,
+                  address="nats://0.0.0.0:4222"),
+        Component("agent:job.listener", part, "job.listener", Health.OK, "ok", hosts=9),
+        Component("agent:metrics", part, "metrics", Health.WARN, "error", hosts=9, reason="error on web-02",
+                  since=ago(95)),
+        Component("agent:metrics/web-02", part, "metrics", Health.WARN, "error", host="web-02", parent="agent:metrics",
+                  since=ago(95), address="127.0.0.1:9100"),
+        Component("service:pricing", answers, "pricing", Health.OK, "up 2", since=ago(3600), latency=0.0042,
+                  requests=38.5, errors=0.012, version="1.4.0"),
+        Component("service:geo", answers, "geo", Health.WARN, "gone", since=ago(190), version="0.9.2"),
+    ]  # fmt: skip
+
+
+def services() -> list[Service]:
+    """A service of two instances, and one whose instances answer no more."""
+    quote = Endpoint("quote", "pricing.quote", "q", requests=41_200, errors=480, mean=0.0039, last_error="422: no SKU")
+    bulk = Endpoint("bulk", "pricing.bulk", "q", requests=812, errors=2, mean=0.021)
+    return [
+        Service(
+            "pricing", "Prices of articles", "1.4.0",
+            (
+                Instance("VDXA5ZQX3K0W4YJ7CTQ0P1", "1.4.0", ago(86_400), ago(4), (quote, bulk)),
+                Instance("VDXA5ZQX3K0W4YJ7CTQ0R8", "1.4.0", ago(3600), ago(4), (quote, bulk)),
+            ),
+            requests=38.5, errors=0.012, mean=0.0042, last_error="422: no SKU",
+        ),
+        Service("geo", "Places by address", "0.9.2", gone_since=ago(190)),
+    ]  # fmt: skip
+
+
+def events() -> list[Event]:
+    """What happened around the incident, oldest first."""
+    gone = f"agent:{machine('web-03')}"
+    billing = ("consumer:ORDERS/billing", "stream:ORDERS")
+    return [
+        Event("00000001", ago(7980), EventKind.WORKER, "watchdeck", "watching began"),
+        Event("00000002", ago(2400), EventKind.CONFIG, "ORDERS › billing", "max_ack_pending 5000 → 1000", refs=billing),
+        Event("00000003", ago(1870), EventKind.FINDING, "web-02", "raised: memory 94% used (15.0/16.0 GB)",
+              Severity.WARN, refs=(f"agent:{machine('web-02')}",)),
+        Event("00000004", ago(620), EventKind.ADVISORY, "AUDIT › tmp-1f", "consumer created", times=12,
+              first_at=ago(668), refs=("consumer:AUDIT/tmp-1f",), minor=True),
+        Event("00000005", ago(259), EventKind.AGENT, "web-03", "gone without a farewell", Severity.CRIT, refs=(gone,)),
+        Event("00000006", ago(252), EventKind.FINDING, "ORDERS › billing", "raised: no ack 4m12s",
+              Severity.CRIT, refs=billing),
+        Event("00000007", ago(240), EventKind.ADVISORY, "JOBS › jobs-agent_query_any", "message 48102 given up after 5 "
+              "deliveries", Severity.WARN, times=3, first_at=ago(247), refs=("stream:JOBS",)),
+        Event("00000008", ago(190), EventKind.COMPONENT, "geo", "gone: no instance answers", Severity.WARN,
+              refs=("component:service:geo",)),
+        Event("00000009", ago(60), EventKind.ACTION, "web-02", "acknowledged: moving two jobs", who="ana",
+              refs=(f"agent:{machine('web-02')}",)),
+    ]  # fmt: skip
+
+
 def _flows() -> list[Flow]:
     rates = {"JOBS": 12.0, "AUDIT": 388.0, "ORDERS": 11.4, "KV_agent-registry": 1.0, "KV_job-queue": 0.4}
     rows = [
@@ -342,6 +423,9 @@ def fleet(**changed: Any) -> Snapshot:
             vitals(host, *((259.0,) if host == "web-03" else (4.0, 0.94) if host == "web-02" else ())) for host in HOSTS
         ),
         "facts": keyed(facts(host) for host in HOSTS),
+        "components": keyed(components()),
+        "services": keyed(services()),
+        "events": keyed(events()),
     }
     return Snapshot(**{**given, **changed})
 
@@ -354,6 +438,8 @@ def calm(**changed: Any) -> Snapshot:
         "counts": {"streams": Count(ok=9), "consumers": Count(ok=63), "agents": Count(ok=10)},
         "agents": keyed(agent(host) for host in HOSTS),
         "vitals": keyed(vitals(host) for host in HOSTS),
+        "components": keyed(row for row in components() if row.health is Health.OK),
+        "events": keyed(events()[:2]),
     }
     return fleet(**{**rows, **changed})
 
