@@ -25,17 +25,18 @@ async def serve(
     socket: sockets.socket,
     tcp: sockets.socket | None = None,
     allowed_hosts: Collection[str] = (),
+    tls: tuple[str, str] | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until `board.stopping`, then lets held polls say goodbye and ends within about `GRACE` seconds.
 
     Both sockets come bound (`app.worker.sockets`) and are closed at the end; the file of `socket` is its owner's to
-    remove. `allowed_hosts` are names besides the loopback's under which TCP may be asked. `ready` is called once both
-    answer.
+    remove. `allowed_hosts` are names besides the loopback's under which TCP may be asked. `tls` are the paths of the
+    certificate and the key with which TCP is served; None: without TLS. `ready` is called once both answer.
     """
     running = [(_server(socket_application(board), OwnerProtocol, keep_alive=30), socket)]
     if tcp is not None:
-        running.append((_server(tcp_application(board, allowed_hosts), PatientProtocol, keep_alive=5), tcp))
+        running.append((_server(tcp_application(board, allowed_hosts), PatientProtocol, keep_alive=5, tls=tls), tcp))
     tasks = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in running]
     stopping = asyncio.create_task(board.stopping.wait())
     try:
@@ -77,7 +78,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: ASGIApp, protocol: type[asyncio.Protocol], *, keep_alive: int) -> _Server:
+def _server(
+    app: ASGIApp, protocol: type[asyncio.Protocol], *, keep_alive: int, tls: tuple[str, str] | None = None
+) -> _Server:
+    certificate, key = tls or (None, None)
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -87,6 +91,8 @@ def _server(app: ASGIApp, protocol: type[asyncio.Protocol], *, keep_alive: int) 
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=GRACE,
     )

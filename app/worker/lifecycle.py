@@ -24,7 +24,7 @@ from app.worker.collector import Collector
 from app.worker.judge import TriageJudge
 from app.worker.lock import LockHeld, StateLock
 from app.worker.parent import outlive_no_deck
-from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen
+from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen, tls_files
 
 DRAIN = 8.0
 """Seconds that an orderly end may take; after two more the process ends without order."""
@@ -49,6 +49,7 @@ class Serve(Protocol):
         socket: sockets.socket,
         tcp: sockets.socket | None,
         allowed_hosts: Collection[str],
+        tls: tuple[str, str] | None,
         ready: Callable[[], None],
     ) -> Awaitable[None]: ...
 
@@ -61,6 +62,7 @@ class Holdings:
     socket_path: Path
     socket: sockets.socket
     tcp: sockets.socket | None
+    tls: tuple[str, str] | None = None  # paths of the certificate and the key for `tcp`
 
     def release(self) -> None:
         """Gives all of it up; the socket's file first, so that nobody connects to an end."""
@@ -108,16 +110,18 @@ def take_hold(settings: Settings, env: Mapping[str, str], *, child: bool) -> Hol
         lock = StateLock.acquire(settings.state_dir)
     except (LockHeld, SettingsError, OSError) as error:
         raise CannotStart(str(error), held=isinstance(error, LockHeld)) from None
-    tcp = None
+    tcp = tls = None
     try:
-        tcp = bind_tcp(listen, insecure=settings.http.insecure) if listen else None
+        if listen:
+            tls = tls_files(settings.http.tls_cert, settings.http.tls_key)
+            tcp = bind_tcp(listen, insecure=settings.http.insecure, tls=tls is not None)
         bound = bind_unix(path, env)
     except (AddressTaken, SettingsError) as error:
         if tcp is not None:
             tcp.close()
         lock.release()
         raise CannotStart(str(error)) from None
-    return Holdings(lock, path, bound, tcp)
+    return Holdings(lock, path, bound, tcp, tls)
 
 
 def run_worker(
@@ -168,7 +172,14 @@ async def _live(
         _log.info("worker %s of process %d on %s", __version__, os.getpid(), holdings.socket_path)
 
     hosts = {*settings.http.allowed_hosts, *([parse_listen(settings.http.listen)[0]] if settings.http.listen else [])}
-    server = serve(board, socket=holdings.socket, tcp=holdings.tcp, allowed_hosts=hosts, ready=listening)
+    server = serve(
+        board,
+        socket=holdings.socket,
+        tcp=holdings.tcp,
+        allowed_hosts=hosts,
+        tls=holdings.tls,
+        ready=listening,
+    )
     parts: dict[asyncio.Future[None], str] = {
         asyncio.ensure_future(server): "server",
         asyncio.create_task(collector.run()): "collector",

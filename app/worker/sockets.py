@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import os
 import socket
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,17 +41,17 @@ def bind_unix(path: Path, env: Mapping[str, str]) -> socket.socket:
     return bound
 
 
-def bind_tcp(listen: str, *, insecure: bool) -> socket.socket:
-    """Binds `HOST:PORT` (port 0: any free one). Addresses that others can reach need `insecure`."""
+def bind_tcp(listen: str, *, insecure: bool, tls: bool = False) -> socket.socket:
+    """Binds `HOST:PORT` (port 0: any free one). Addresses that others can reach need `tls` or `insecure`."""
     host, port = parse_listen(listen)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
         raise AddressTaken(f"cannot listen on {clean(listen, 100)}: {clean(host, 80)} is not a known host") from None
-    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback and not insecure:
+    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback and not (tls or insecure):
         raise SettingsError(
             f"listening on {clean(listen, 100)} lets others in without TLS: listen on 127.0.0.1, "
-            "or set insecure = true under [http]"
+            "or set tls_cert and tls_key, or insecure = true, under [http]"
         )
     bound = socket.socket(family, kind, protocol)
     try:
@@ -65,6 +66,25 @@ def bind_tcp(listen: str, *, insecure: bool) -> socket.socket:
         ) from None
     bound.setblocking(False)
     return bound
+
+
+def tls_files(certificate: str, key: str) -> tuple[str, str] | None:
+    """The paths of a certificate and its key once both can be used; None without any; else a SettingsError."""
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        missing = "tls_key" if certificate else "tls_cert"
+        raise SettingsError(f"{missing} is missing under [http]: TLS needs tls_cert and tls_key")
+    try:
+        # A key behind a passphrase would ask for it on the terminal; an empty one is wrong, and refused at once.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        wrong = isinstance(error, ssl.SSLError) or not isinstance(error, OSError)
+        reason = "they do not fit, or are no PEM, or the key is encrypted" if wrong else error.strerror or str(error)
+        raise SettingsError(
+            f"cannot use tls_cert {clean(certificate, 200)} with tls_key {clean(key, 200)}: {reason}"
+        ) from None
+    return certificate, key
 
 
 def parse_listen(text: str) -> tuple[str, int]:
