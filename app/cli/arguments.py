@@ -66,3 +66,14 @@ def options_first(arguments: Sequence[str]) -> list[str]:
         else:
             kept.append(argument)
     return moved + kept
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """The name of the command in a command line; empty if it only opens the deck."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in WITH_VALUE:
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return argument
+    return ""

@@ -30,6 +30,10 @@ def program() -> typer.Typer:
     watchdeck.command("demo")(_demo)
     watchdeck.command("worker")(_worker)
     watchdeck.command("simulate")(_simulate)
+    watchdeck.command("status")(_status)
+    watchdeck.command("findings")(_findings)
+    watchdeck.command("explain")(_explain)
+    watchdeck.command("doctor")(_doctor)
     watchdeck.command("keys")(_keys)
     watchdeck.command("completion")(_completion)
     config = typer.Typer(rich_markup_mode=None, help="Show the settings in force, and where each comes from.")
@@ -138,6 +142,58 @@ def _simulate(
     from app.cli.demo import run_simulation
 
     return run_simulation(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, yes=yes)
+
+
+def _status(
+    context: typer.Context,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or nagios.")] = "text",
+    watch: Annotated[bool, typer.Option("--watch", help="A line for every change, until ctrl+c.")] = False,
+    ignore_acked: Annotated[bool, typer.Option("--ignore-acked", help="Leave out what is acknowledged.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code says it.")] = False,
+) -> int:
+    """How bad it is. Exit 0: well, 1: WARN, 2: CRIT or nothing can be known, 3: a fault of watchdeck or its use."""
+    from app.cli.status import WRITERS, run_status
+
+    if format_ not in WRITERS:
+        raise Failure(f"no format {format_}: there are {', '.join(WRITERS)}", USAGE)
+    return run_status(_settings(context), format_=format_, watch=watch, ignore_acked=ignore_acked, quiet=quiet)
+
+
+def _findings(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, with evidence and steps.")] = False,
+) -> int:
+    """What is wrong, worst first, and what follows from it below it."""
+    from app.cli.status import run_findings
+
+    return run_findings(_settings(context), as_lines=not as_json)
+
+
+def _explain(
+    context: typer.Context,
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id, such as consumer.behind.")],
+    stream: Annotated[str, typer.Option(metavar="STREAM", help="With the thresholds of this stream.")] = "",
+) -> int:
+    """What a rule means, when it stays silent, and the thresholds in force with where each comes from."""
+    from app.model.triage import RULES, ThresholdError, Triage
+    from app.tui.commands import nearest
+
+    settings = _settings(context)
+    try:
+        typer.echo(Triage(settings.thresholds, settings.runbooks).explain(rule, stream))
+    except KeyError:
+        close = ", ".join(nearest(rule, [known.id for known in RULES]))
+        raise Failure(f"no rule {rule}; nearest: {close}", USAGE) from None
+    except ThresholdError as error:
+        raise Failure(f"{settings.config_file}: {error}", USAGE) from None
+    return 0
+
+
+def _doctor(context: typer.Context) -> int:
+    """Look at everything that watchdeck needs, and say what is wrong. Exit 0: well, 1: warnings, 2: does not work."""
+    from app.cli.doctor import run_doctor
+
+    return run_doctor(_settings(context), os.environ)
 
 
 def _keys(

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from app.cli.arguments import deck_flags, options_first
+from app.cli.arguments import command_of, deck_flags, options_first
 
 USAGE = 2
 """Exit code of arguments and settings that cannot be used."""
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         flags = None if COMPLETE in os.environ else deck_flags(arguments)
         return _parsed(arguments) if flags is None else deck(flags)
     except Failure as error:
-        return _say(str(error), error.code)
+        return _say(str(error), _code(arguments, error.code))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has heard enough
@@ -40,11 +40,16 @@ def run(arguments: Sequence[str]) -> int:
         from app.settings.errors import SettingsError
 
         if isinstance(error, SettingsError):
-            return _say(str(error), USAGE)
+            return _say(str(error), _code(arguments, USAGE))
         if "debug" in (*arguments, os.environ.get("WATCHDECK_LOG_LEVEL")):
             raise
         said = f"this should not happen: {type(error).__name__}: {error} (--log-level debug says where)"
         return _say(said, BROKEN)
+
+
+def _code(arguments: Sequence[str], code: int) -> int:
+    """The exit code of a failure. Of `status` 1 and 2 mean WARN and CRIT: what is wrong with watchdeck itself is 3."""
+    return BROKEN if command_of(arguments) == "status" else code
 
 
 def deck(flags: Mapping[str, str | bool | None]) -> int:

@@ -167,7 +167,9 @@ def _open(target: Target) -> Link:
     headers = {"user-agent": "watchdeck", "accept": "application/x-ndjson"}
     if target.url:
         headers["accept-encoding"] = "zstd"
-        transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        if target.token:
+            headers["authorization"] = f"Bearer {target.token.reveal()}"
+        transport = httpx.AsyncHTTPTransport(limits=limits, verify=_trusted(target), trust_env=False)
         base = target.url
     else:
         headers["accept-encoding"] = "identity"
@@ -176,6 +178,18 @@ def _open(target: Target) -> Link:
         base = "http://worker"
     client = httpx.AsyncClient(transport=transport, base_url=base, headers=headers, timeout=timeout, trust_env=False)
     return Link(target, client)
+
+
+def _trusted(target: Target) -> ssl.SSLContext:
+    """Whose certificates are believed. Refused for a file of them that cannot be used."""
+    context = ssl.create_default_context()
+    if target.ca_file:
+        try:
+            context.load_verify_locations(target.ca_file)
+        except OSError as error:  # an SSLError too
+            said = clean(error.strerror or str(error), 200)
+            raise Refused(f"{target.ca_file} holds no certificates to trust: {said}") from None
+    return context
 
 
 def decompress(body: bytes, encoding: str) -> bytes:

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from app.feed.child import LOCK_HELD, Child
+from app.feed.link import LinkError, Refused, open_link
 from app.feed.target import NoWorker, Target, WrongWorker
 from app.model.text import clean
-from app.settings import Settings, SettingsError
+from app.settings import Secret, Settings, SettingsError
 from app.settings.lockfile import read_lock
 from app.settings.places import SERVICE_SOCKET
 from app.settings.profiles import differences
@@ -56,18 +57,21 @@ class Spawner:
 
     async def locate(self) -> Target:
         """A worker that answers. Raises NoWorker or WrongWorker with a sentence."""
+        note = "" if self._settings.attach else self._ended_child()
+        found, passed_over = await self.find()
+        return found or await self._started("; ".join(filter(None, (note, passed_over))))
+
+    async def find(self) -> tuple[Target | None, str]:
+        """A worker that runs already, and what was passed over if there is none. Raises as `locate`.
+
+        One that is named by `--attach` is the only one that may be.
+        """
         if "://" in self._settings.attach:
-            return Target(url=self._settings.attach)
+            return await self._far(self._settings.attach), ""
         if self._settings.attach:
-            return await self._attached(Path(self._settings.attach))
-        note = self._ended_child()
+            return await self._attached(Path(self._settings.attach)), ""
         own = await self._own()
-        if own is not None:
-            return own
-        served, passed_over = await self._served()
-        if served is not None:
-            return served
-        return await self._started("; ".join(filter(None, (note, passed_over))))
+        return (own, "") if own is not None else await self._served()
 
     def end(self) -> None:
         """Ends a worker that was started here, in good order, and waits for it. For a demo; a deck only lets go."""
@@ -84,6 +88,31 @@ class Spawner:
             raise NoWorker(f"no worker answers at {path}")
         self._same(about, f"the worker at {path}")
         return Target(socket_path=str(path))
+
+    async def _far(self, url: str) -> Target:
+        from app.settings.toml_file import read_secret
+
+        file = self._settings.token_file
+        try:
+            token = read_secret(Path(file), "--token-file") if file else Secret("")
+        except SettingsError as error:
+            raise WrongWorker(str(error)) from None
+        target = Target(url=url, token=token, ca_file=self._settings.ca_file)
+        link = None
+        try:
+            link = await open_link(target)
+            about = msgspec.json.decode(await link.get("/api/v1/worker"), type=About)
+        except Refused as error:
+            raise WrongWorker(_refusal(str(error), url, token)) from None
+        except LinkError as error:
+            raise NoWorker(str(error)) from None
+        except msgspec.DecodeError:
+            raise WrongWorker(f"what answers at {url} is not a worker") from None
+        finally:
+            if link is not None:
+                await link.close()
+        self._same(about, f"the worker at {url}")
+        return target
 
     async def _own(self) -> Target | None:
         """The worker that owns the state folder, ours or another deck's child or a service; None if none answers."""
@@ -177,6 +206,13 @@ class Spawner:
         differing = differences(self._settings, about.fingerprint)
         if differing:
             raise WrongWorker(f"{who} watches another NATS: {'; '.join(differing)}")
+
+
+def _refusal(said: str, url: str, token: Secret) -> str:
+    """What to do when a worker at a URL does not let us in without a token."""
+    if token:
+        return f"the worker at {url}: {said}"
+    return f"the worker at {url}: {said} (--token-file FILE names a token; watchdeck token create makes one)"
 
 
 def _ours(path: Path) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from app.settings import Secret
 
 
 def _nothing() -> None:
@@ -12,7 +14,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """A worker that can be asked: on a Unix socket, or at an http(s) URL.
+    """A worker that can be asked: on a Unix socket, or at an http(s) URL with a token.
 
     `started` says that it was started for this feed; `note` is a sentence worth telling (a worker that was passed
     over, and why). `close` lets go of what was opened for it (of a child, the pipe that keeps it alive); it may be a
@@ -21,6 +23,8 @@ class Target:
 
     socket_path: str = ""
     url: str = ""
+    token: Secret = field(default_factory=lambda: Secret(""))
+    ca_file: str = ""  # certificates to trust at `url` besides those that everybody trusts
     started: bool = False
     note: str = ""
     close: Callable[[], object] = _nothing

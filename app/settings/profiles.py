@@ -45,7 +45,10 @@ def fingerprint(settings: Settings) -> dict[str, Any]:
         "account": account,
         "domain": settings.nats.domain,
         "namespace": settings.namespace,
-        "names": asdict(settings.names),
+        # As JSON tells it: a worker's own comes to its deck over the wire.
+        "names": {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings.names).items()
+        },
     }
 
 
