@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,6 +39,31 @@ class _Pending:
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
+@dataclass(slots=True, eq=False)
+class _Gathering(_Pending):
+    """A question to many: `answer` is the last word, the replies are collected until it is quiet."""
+
+    most: int = 0
+    quiet: float = 0.0  # seconds
+    replies: list[bytes] = field(default_factory=list)
+    hush: asyncio.TimerHandle | None = None
+
+    def take(self, reply: Reply) -> None:
+        if self.answer.done():
+            return
+        if not (reply.status == 503 and not reply.payload):
+            self.replies.append(reply.payload)
+            if len(self.replies) < self.most:
+                self._wait()
+                return
+        self.answer.set_result(reply)
+
+    def _wait(self) -> None:
+        if self.hush is not None:
+            self.hush.cancel()
+        self.hush = asyncio.get_running_loop().call_later(self.quiet, _done, self)
+
+
 class Requests:
     """All requests in flight on one client."""
 
@@ -49,6 +75,7 @@ class Requests:
         self._last = 0
         self._closed = False
         self._deaf = False
+        self._listening: dict[str, Callable[[], None]] = {}
 
     async def open(self) -> None:
         """Subscribes the inbox. Raises what nats-py raises."""
@@ -62,27 +89,50 @@ class Requests:
 
     async def ask(self, subject: str, payload: bytes, timeout: float) -> Reply:
         """One request. Raises LinkDown, NoResponders, NotPermitted or RequestTimeout."""
-        if self._deaf:
-            raise NotPermitted("subscribe", f"{self._prefix}.>")
-        if self._closed:
-            raise LinkDown("connection lost")
-        self._last += 1
-        number = self._last
         loop = asyncio.get_running_loop()
         pending = _Pending(subject, loop.create_future())
         late = RequestTimeout(f"no answer within {timeout:g} s")
         pending.timers.append(loop.call_later(timeout, _fail, pending, late))
-        self._pending[number] = pending
-        try:
-            await self._publish(subject, payload, f"{self._inbox}{number}")
-            reply = await pending.answer
-        finally:
-            del self._pending[number]
-            for timer in pending.timers:
-                timer.cancel()
+        reply = await self._asked(pending, payload)
         if reply.status == 503 and not reply.payload:
             raise NoResponders(f"nobody answers on {clean(subject, 100)}")
         return reply
+
+    async def gather(self, subject: str, payload: bytes, *, quiet: float, longest: float, most: int) -> list[bytes]:
+        """What everybody answers who listens there: until nobody has answered for `quiet` seconds after the first,
+        `longest` seconds in all and `most` answers at most. Nobody: an empty list. Raises LinkDown or NotPermitted.
+        """
+        loop = asyncio.get_running_loop()
+        gathering = _Gathering(subject, loop.create_future(), most=most, quiet=quiet)
+        gathering.timers.append(loop.call_later(longest, _done, gathering))
+        try:
+            await self._asked(gathering, payload)
+        finally:
+            if gathering.hush is not None:
+                gathering.hush.cancel()
+        return gathering.replies
+
+    async def _asked(self, pending: _Pending, payload: bytes) -> Reply:
+        try:
+            if self._deaf:
+                raise NotPermitted("subscribe", f"{self._prefix}.>")
+            if self._closed:
+                raise LinkDown("connection lost")
+            self._last += 1
+            number = self._last
+            self._pending[number] = pending
+            try:
+                await self._publish(pending.subject, payload, f"{self._inbox}{number}")
+                return await pending.answer
+            finally:
+                del self._pending[number]
+        finally:
+            for timer in pending.timers:
+                timer.cancel()
+
+    def listening(self, subject: str, refused: Callable[[], None]) -> None:
+        """`refused` is called should the server refuse a subscription to this subject."""
+        self._listening[subject.lower()] = refused
 
     async def _publish(self, subject: str, payload: bytes, reply: str) -> None:
         try:
@@ -95,7 +145,9 @@ class Requests:
     def _take(self, subject: bytes, _reply: bytes, payload: bytes, headers: bytes | None) -> None:
         tail = subject[len(self._inbox) :]
         pending = self._pending.get(int(tail)) if tail.isdigit() else None
-        if pending is not None and not pending.answer.done():
+        if isinstance(pending, _Gathering):
+            pending.take(Reply(payload, headers))
+        elif pending is not None and not pending.answer.done():
             pending.answer.set_result(Reply(payload, headers))
 
     def refused(self, text: str) -> None:
@@ -123,8 +175,15 @@ class Requests:
             self._deaf = True
             for pending in list(self._pending.values()):
                 _fail(pending, NotPermitted("subscribe", f"{self._prefix}.>"))
+        elif (tell := self._listening.get(subject)) is not None:
+            tell()
 
 
 def _fail(pending: _Pending, error: SourceError) -> None:
     if not pending.answer.done():
         pending.answer.set_exception(error)
+
+
+def _done(gathering: _Gathering) -> None:
+    if not gathering.answer.done():
+        gathering.answer.set_result(Reply(b"", None))
