@@ -1,1 +1,1 @@
-"""The session store: what must last. One writer; readers never wait for it."""
+"""The store: what the worker keeps on disk. One thread writes, others read; nothing of it runs on the event loop."""

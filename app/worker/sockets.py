@@ -75,15 +75,14 @@ def tls_files(certificate: str, key: str) -> tuple[str, str] | None:
     if not certificate or not key:
         missing = "tls_key" if certificate else "tls_cert"
         raise SettingsError(f"{missing} is missing under [http]: TLS needs tls_cert and tls_key")
+    unusable = f"cannot use tls_cert {clean(certificate, 200)} with tls_key {clean(key, 200)}"
     try:
         # A key behind a passphrase would ask for it on the terminal; an empty one is wrong, and refused at once.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        wrong = isinstance(error, ssl.SSLError) or not isinstance(error, OSError)
-        reason = "they do not fit, or are no PEM, or the key is encrypted" if wrong else error.strerror or str(error)
-        raise SettingsError(
-            f"cannot use tls_cert {clean(certificate, 200)} with tls_key {clean(key, 200)}: {reason}"
-        ) from None
+    except (ssl.SSLError, ValueError):
+        raise SettingsError(f"{unusable}: they do not fit, or are no PEM, or the key is encrypted") from None
+    except OSError as error:
+        raise SettingsError(f"{unusable}: {error.strerror or error}") from None
     return certificate, key
 
 

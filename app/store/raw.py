@@ -1,0 +1,62 @@
+"""Plain SQLite connections, and SQLAlchemy's on top of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+BUSY = 3.0
+"""Seconds that a statement waits for the lock of another process."""
+APPLICATION = 0x77646B31
+"""What marks a file as watchdeck's, in the header that SQLite keeps for this."""
+_LOG_LIMIT = 64 * 1024 * 1024
+
+
+def open_to_write(database: Path) -> sqlite3.Connection:
+    """The connection that writes, to a file that exists; what is committed through it survives a loss of power."""
+    connection = _connect(database, "rw")
+    try:
+        # These two have a say only in a file that is still empty: space of what is removed can be given back later.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(database: Path) -> sqlite3.Connection:
+    """A connection that cannot write; readers hold up nobody."""
+    connection = _connect(database, "ro")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(database: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(database))}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def over(raw: sqlite3.Connection, *, begin: str) -> Connection:
+    """SQLAlchemy's connection over a plain one; its transactions start with `begin`. Closing it closes both.
+
+    A transaction that reads first and then writes fails at once if another process wrote in between, however long the
+    patience: what may write says so at its beginning, with BEGIN IMMEDIATE.
+    """
+    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine.connect()

@@ -1,0 +1,161 @@
+"""Store: what the worker keeps on disk; opened once, written by one thread, told apart from trouble that passes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
+from app import __version__
+from app.store.audit import Audit
+from app.store.errors import StoreFailed
+from app.store.lane import Lane, Work
+from app.store.marks import Marks
+from app.store.opening import Opening
+from app.store.place import database_path
+from app.store.settings_table import SettingsTable
+from app.store.tokens import Tokens
+
+PROBE = 30.0
+"""Seconds without a write after which a light one shows whether the store can still be written."""
+PROBE_IN_TROUBLE = 2.0
+"""Seconds between two tries while it cannot."""
+READERS = 2
+_CLOSING = 2.0
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Store:
+    """One database. Its repositories are asynchronous: the event loop never waits for the disk.
+
+    What cannot be written raises StoreFailed and is not kept; `trouble` then says why until a write succeeds again,
+    which is tried every `PROBE_IN_TROUBLE` seconds. `set_aside` is a sentence if a damaged file was put aside at this
+    start, else empty. `id` is made once per database; empty only while a store that is in trouble since its start has
+    not been read yet.
+    """
+
+    def __init__(self, opening: Opening, clock: Callable[[], datetime]) -> None:
+        self._opening = opening
+        self._clock = clock
+        self._last_write = time.monotonic()
+        self.trouble = ""
+        self.good_at: datetime | None = None
+        self._writer = Lane(
+            "store-writer", opening.connect, outcome=self._written, idle=self._sign_of_life, pause=self._pause
+        )
+        self._readers = Lane("store-reader", opening.connect_to_read, threads=READERS, outcome=self._seen)
+        self.tokens = Tokens(self, clock)
+        self.audit = Audit(self, clock)
+        self.settings = SettingsTable(self)
+        self.marks = Marks(self)
+
+    @classmethod
+    def open(cls, url: str, state_dir: Path, *, clock: Callable[[], datetime]) -> Store:
+        """Opens the store of a URL (`place.database_path`), or begins it; waits for the disk.
+
+        Migrates an older schema and sets a damaged file aside. A StoreRefused says why it can never be used as things
+        are; what may pass (locked, full, read-only) gives a store in trouble.
+        """
+        store = cls(Opening(database_path(url, state_dir), clock), clock)
+        try:
+            store._writer.submit(store._sign_of_life).result()
+        except StoreFailed:
+            pass  # `trouble` says it
+        except BaseException:
+            store._writer.finish()
+            store._readers.finish()
+            raise
+        return store
+
+    @property
+    def id(self) -> str:
+        return self._opening.id
+
+    @property
+    def set_aside(self) -> str:
+        return self._opening.set_aside
+
+    @property
+    def turning(self) -> bool:
+        """Whether the thread that writes is not stuck."""
+        return self._writer.turning
+
+    async def write(self, work: Work[T]) -> T:
+        """Does work in one transaction of the writing thread; it is on disk once this returns. Or StoreFailed."""
+        return await self._writer.run(self._on_our_file(work))
+
+    def write_soon(self, work: Work[None]) -> None:
+        """Does work in one transaction when its turn comes; nobody hears whether it was kept."""
+        self._writer.submit(self._on_our_file(work))
+
+    async def read(self, work: Work[T]) -> T:
+        """Does work that only reads, on what was committed last. May raise StoreFailed."""
+        return await self._readers.run(work)
+
+    async def close(self) -> None:
+        """Finishes what was begun and closes the files; gives up after two seconds."""
+        if not self._opening.damage:
+            self._writer.submit(_closed)
+        for lane in (self._readers, self._writer):  # the writer last: it folds its log into the file
+            lane.finish()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._opening.end()
+        deadline = time.monotonic() + _CLOSING
+        done = [lane.join(max(0.0, deadline - time.monotonic())) for lane in (self._readers, self._writer)]
+        if not all(done):
+            _log.warning("session store did not close in %g s", _CLOSING)
+
+    def _on_our_file(self, work: Work[T]) -> Work[T]:
+        def guarded(connection: Connection) -> T:
+            self._opening.same_file()
+            return work(connection)
+
+        return guarded
+
+    def _pause(self) -> float:
+        if self.trouble:
+            return PROBE_IN_TROUBLE
+        return max(0.0, self._last_write + PROBE - time.monotonic())
+
+    def _sign_of_life(self, connection: Connection) -> None:
+        """Writes that it is in use, and since when it was not closed."""
+        self._opening.same_file()
+        values = {"clean": "0", "version": __version__, "alive": self._clock().isoformat(timespec="seconds")}
+        _set(connection, values)
+
+    def _written(self, trouble: str, damaged: bool) -> None:
+        """Called by the writing thread after each piece of work."""
+        self._last_write = time.monotonic()
+        if not trouble:
+            self.good_at = self._clock()
+        if trouble != self.trouble:
+            _log.warning("%s: nothing is recorded", trouble) if trouble else _log.info("session store is written again")
+        self.trouble = trouble
+        self._seen(trouble, damaged)
+
+    def _seen(self, trouble: str, damaged: bool) -> None:
+        if damaged:
+            try:
+                self._opening.found_damaged(trouble)
+            except OSError as error:
+                _log.warning("cannot note that the session store is damaged: %s", error.strerror)
+
+
+def _closed(connection: Connection) -> None:
+    _set(connection, {"clean": "1"})
+
+
+def _set(connection: Connection, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        connection.exec_driver_sql(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+        )
