@@ -35,6 +35,18 @@ from app.model.fleet import (
     Vitals,
 )
 from app.model.health import Health
+from app.model.jobs import (
+    DeadKind,
+    DeadLetter,
+    Job,
+    JobAgent,
+    JobAgentState,
+    JobDetail,
+    JobEvent,
+    JobResponse,
+    JobStatus,
+    Queue,
+)
 from app.model.snapshot import (
     SECTIONS,
     Capability,
@@ -161,7 +173,7 @@ def facts(host: str) -> HostFacts:
 
 
 def sources(**changed: SourceState) -> dict[str, SourceState]:
-    names = ("connection", "account", "streams", "consumers", "registry", "facts", "state")
+    names = ("connection", "account", "streams", "consumers", "registry", "facts", "state", "jobs", "deadletters")
     return {name: changed.get(name, SourceState(name, SourceStatus.OK, good_at=ago(0.4))) for name in names}
 
 
@@ -350,8 +362,8 @@ def services() -> list[Service]:
         Service(
             "pricing", "Prices of articles", "1.4.0",
             (
-                Instance("VDXA5ZQX3K0W4YJ7CTQ0P1", "1.4.0", ago(86_400), ago(4), (quote, bulk)),
-                Instance("VDXA5ZQX3K0W4YJ7CTQ0R8", "1.4.0", ago(3600), ago(4), (quote, bulk)),
+                Instance("VDXA5ZQX3K0W4YJ7CTQ0P1", "1.4.0", ago(86_400), None, (quote, bulk)),
+                Instance("VDXA5ZQX3K0W4YJ7CTQ0R8", "1.4.0", ago(3600), ago(14), (quote, bulk)),
             ),
             requests=38.5, errors=0.012, mean=0.0042, last_error="422: no SKU",
         ),
@@ -380,6 +392,89 @@ def events() -> list[Event]:
         Event("00000009", ago(60), EventKind.ACTION, "web-02", "acknowledged: moving two jobs", who="ana",
               refs=(f"agent:{machine('web-02')}",)),
     ]  # fmt: skip
+
+
+def job(number: int, created: float, status: JobStatus, **fields: Any) -> Job:
+    """A job of some seconds ago; its id tells its number."""
+    given = {"operation": "node.disk.get", "verb": "query", "target": "_any", "counted": True}
+    return Job(f"{number:08x}-0000-4000-8000-{number:012x}", status, ago(created), **{**given, **fields})
+
+
+def part(host: str, event: str, began: float, ended: float | None = None, tries: int = 1) -> JobAgent:
+    """What a host made of a job."""
+    return JobAgent(host, event, ago(began), ago(began - 0.1), None if ended is None else ago(ended), tries)
+
+
+def jobs() -> list[Job]:
+    """The queue around the incident: two run on the host that is gone, one waits for it, some failed, many are done."""
+    status, web03 = JobStatus, machine("web-03")
+    rows = [
+        job(1, 5.0, status.SUBMITTED, operation="node.hostname.get", counted=False),
+        job(2, 240.0, status.SUBMITTED, operation="node.file.deploy", verb="modify", target=web03, counted=False),
+        job(3, 265.0, status.PROCESSING, operation="node.package.install", verb="modify", target=web03,
+            agents=(part("web-03", "started", 264.6),)),
+        job(4, 263.0, status.PROCESSING, target="_all", expected=10,
+            agents=(*(part(host, "completed", 262.5, 261.0) for host in HOSTS if host != "web-03"),
+                    part("web-03", "started", 262.0))),
+        job(5, 600.0, status.FAILED, operation="node.disk.query", target=machine("db-01"), error="timeout after 30s",
+            agents=(part("db-01", "failed", 599.0, 569.0, 3),), retried_as=f"{8:08x}-0000-4000-8000-{8:012x}"),
+        job(6, 620.0, status.FAILED, operation="node.disk.query", target="group:web.eu", error="timeout after 30s",
+            agents=(part("web-02", "failed", 619.0, 589.0, 5),), dead=1),
+        job(7, 900.0, status.PARTIAL, operation="docker.container.list", target="_all", expected=10,
+            error="docker is not running",
+            agents=tuple(part(host, "failed" if host == "edge-fra-01" else "completed", 899.0, 898.2)
+                         for host in HOSTS)),
+        job(8, 560.0, status.COMPLETED, operation="node.disk.query", target=machine("db-01"),
+            agents=(part("db-01", "completed", 559.6, 556.0),), retry_of=f"{5:08x}-0000-4000-8000-{5:012x}"),
+    ]  # fmt: skip
+    rows += [
+        job(9 + at, 40.0 + 37 * at, status.COMPLETED, operation=("node.uptime.get", "node.disk.get")[at % 2],
+            target=machine(HOSTS[at % 10]), agents=(part(HOSTS[at % 10], "completed", 39.5 + 37 * at, 38 + 37 * at),))
+        for at in range(60)
+    ]  # fmt: skip
+    return rows
+
+
+def deadletters() -> list[DeadLetter]:
+    """One behind a job that failed, and two whose job is no longer in the queue."""
+    origin = {"stream": "JOBS-DLQ", "origin": "JOBS", "deliveries": 5}
+    return [
+        DeadLetter("JOBS-DLQ/12", DeadKind.MAX_DELIVER, ago(240), sequence=12, origin_sequence=48_102, host="web-02",
+                   consumer=f"jobs-agent_query_any_{machine('web-02')}", job=jobs()[5].key,
+                   operation="node.disk.query", subject="jobs.query._any", error="timeout after 30s", **origin),
+        DeadLetter("JOBS-DLQ/11", DeadKind.MAX_DELIVER, ago(3900), sequence=11, origin_sequence=47_990, host="web-03",
+                   consumer=f"jobs-agent_query_all_{machine('web-03')}", job="5e0c7d11-0000-4000-8000-000000000099",
+                   operation="node.load.get", subject="jobs.query._all", **origin),
+        DeadLetter("JOBS-DLQ/10", DeadKind.TERMINATED, ago(7300), sequence=10, origin_sequence=47_812,
+                   consumer=f"jobs-agent_query_any_{machine('edge-fra-01')}", error="not a job id", **origin),
+    ]  # fmt: skip
+
+
+def queue() -> Queue:
+    return Queue(
+        total=66, submitted=0, processing=2, completed=61, failed=2, partial=1, unclaimed=2, dead=12,
+        finished_15m=30, failed_15m=3,
+    )  # fmt: skip
+
+
+def job_told(key: str) -> JobDetail:
+    """What a worker tells of the failed job behind a dead letter."""
+    return JobDetail(
+        key,
+        JobStatus.FAILED,
+        operation_data='{"path":"/","nested":{"depth":2}}',
+        subject="jobs.query.label.group.web.eu",
+        error="timeout after 30s",
+        updated=ago(589),
+        agents=(JobAgentState("web-02", "failed", "timeout after 30s", 30.1),),
+        timeline=(
+            JobEvent(ago(619), "acknowledged", "web-02"),
+            JobEvent(ago(618.9), "started", "web-02", "pid 4711"),
+            JobEvent(ago(589), "failed", "web-02", error="timeout after 30s"),
+        ),
+        responses=(JobResponse("web-02", "failed", ago(589), '{"disks":[{"name":"/","used":91}]}', "timeout", False),),
+        dead=(deadletters()[0],),
+    )
 
 
 def _flows() -> list[Flow]:
@@ -426,6 +521,9 @@ def fleet(**changed: Any) -> Snapshot:
         "components": keyed(components()),
         "services": keyed(services()),
         "events": keyed(events()),
+        "jobs": keyed(jobs()),
+        "deadletters": keyed(deadletters()),
+        "queue": queue(),
     }
     return Snapshot(**{**given, **changed})
 
@@ -440,6 +538,9 @@ def calm(**changed: Any) -> Snapshot:
         "vitals": keyed(vitals(host) for host in HOSTS),
         "components": keyed(row for row in components() if row.health is Health.OK),
         "events": keyed(events()[:2]),
+        "jobs": keyed(row for row in jobs() if row.status is JobStatus.COMPLETED),
+        "deadletters": {},
+        "queue": Queue(total=61, completed=61, finished_15m=27),
     }
     return fleet(**{**rows, **changed})
 

@@ -73,7 +73,7 @@ class Instance:
     id: str
     version: str = ""
     started_at: datetime | None = None
-    seen: datetime | None = None  # when it last answered
+    seen: datetime | None = None  # when it last answered, of one that does not; None while it does
     endpoints: tuple[Endpoint, ...] = ()
 
 

@@ -44,7 +44,9 @@ class _Memory(msgspec.Struct, gc=False):
     Available: int | None = None
 
 
-class _Process(msgspec.Struct, gc=False):
+class Process(msgspec.Struct, gc=False):
+    """What a process costs: percent of one core, bytes."""
+
     cpu_percent: float | None = None
     rss_bytes: int | None = None
 
@@ -77,7 +79,7 @@ class Registration(msgspec.Struct, gc=False):
     uptime: int | None = None
     load_averages: _Loads | None = None
     memory_stats: _Memory | None = None
-    process: _Process | None = None
+    process: Process | None = None
 
     def still(self) -> tuple[object, ...]:
         """What does not change with every heartbeat."""
@@ -123,7 +125,7 @@ _events = msgspec.json.Decoder(_Event)
 
 def registration(value: bytes) -> Registration:
     """Reads an agent's registration. Raises Unreadable."""
-    decoded: Registration = _decode(_registrations, value)
+    decoded: Registration = decode(_registrations, value)
     if not (decoded.machine_id or decoded.hostname):
         raise Unreadable("neither machine id nor hostname")
     return decoded
@@ -131,10 +133,8 @@ def registration(value: bytes) -> Registration:
 
 def agent(key: str, wire: Registration) -> Agent:
     """The still part of an agent, present and as registered. Raises Unreadable."""
-    labels: dict[str, str] | None = _decode(_labels, wire.labels)
-    os_info: _OsInfo = _decode(_os_infos, wire.os_info) or _OsInfo()
-    conditions: list[_Condition] = (_decode(_conditions, wire.conditions) or [])[:_MOST]
-    parts: list[tuple[str, _SubComponent]] = sorted((_decode(_sub_components, wire.sub_components) or {}).items())
+    labels: dict[str, str] | None = decode(_labels, wire.labels)
+    os_info: _OsInfo = decode(_os_infos, wire.os_info) or _OsInfo()
     return Agent(
         key=clean(key, 255),
         machine_id=clean(wire.machine_id, 255),
@@ -144,14 +144,24 @@ def agent(key: str, wire: Registration) -> Agent:
         started_at=moment(wire.started_at),
         os=clean(f"{os_info.Distribution[:100]} {os_info.Version[:100]}".strip(), 100),
         version=clean(wire.agent_version, 60),
-        conditions=tuple(
-            Condition(clean(one.type, 60), one.status, clean(one.reason), moment(one.last_transition_time))
-            for one in conditions
-        ),
-        sub_components=tuple(
-            SubComponent(clean(name, 100), clean(part.status, 40), clean(part.address, 200))
-            for name, part in parts[:_MOST]
-        ),
+        conditions=conditions(wire.conditions),
+        sub_components=sub_components(wire.sub_components),
+    )
+
+
+def conditions(value: msgspec.Raw) -> tuple[Condition, ...]:
+    """The conditions of a registration. Raises Unreadable."""
+    rows: list[_Condition] = (decode(_conditions, value) or [])[:_MOST]
+    return tuple(
+        Condition(clean(one.type, 60), one.status, clean(one.reason), moment(one.last_transition_time)) for one in rows
+    )
+
+
+def sub_components(value: msgspec.Raw) -> tuple[SubComponent, ...]:
+    """The sub-components of a registration, by name. Raises Unreadable."""
+    rows: list[tuple[str, _SubComponent]] = sorted((decode(_sub_components, value) or {}).items())
+    return tuple(
+        SubComponent(clean(name, 100), clean(part.status, 40), clean(part.address, 200)) for name, part in rows[:_MOST]
     )
 
 
@@ -159,25 +169,25 @@ def vitals(key: str, wire: Registration, beat: datetime) -> Vitals:
     """What beats. `beat` is the broker's time of the registration."""
     loads = wire.load_averages or _Loads()
     memory = wire.memory_stats or _Memory()
-    process = wire.process or _Process()
+    process = wire.process or Process()
     return Vitals(
         key=clean(key, 255),
         beat=beat,
         registered_at=moment(wire.registered_at),
-        cpu=_real(process.cpu_percent),
-        rss=_whole(process.rss_bytes),
-        load1=_real(loads.Load1),
-        load5=_real(loads.Load5),
-        load15=_real(loads.Load15),
-        memory_total=_whole(memory.Total),
-        memory_available=_whole(memory.Available),
+        cpu=real(process.cpu_percent),
+        rss=whole(process.rss_bytes),
+        load1=real(loads.Load1),
+        load5=real(loads.Load5),
+        load15=real(loads.Load15),
+        memory_total=whole(memory.Total),
+        memory_available=whole(memory.Available),
         uptime=wire.uptime / _NANO if wire.uptime is not None and 0 <= wire.uptime <= _LARGEST else None,
     )
 
 
 def host_facts(key: str, value: bytes, at: datetime) -> HostFacts:
     """An agent's slow facts. Raises Unreadable."""
-    wire: _Facts = _decode(_facts, value)
+    wire: _Facts = decode(_facts, value)
     interfaces = {
         one.name: ", ".join(address[:60] for address in (one.ipv4, one.ipv6) if address)
         for one in (wire.interfaces or [])[:_MOST]
@@ -187,7 +197,7 @@ def host_facts(key: str, value: bytes, at: datetime) -> HostFacts:
         at=at,
         architecture=clean(wire.architecture, 40),
         kernel=clean(wire.kernel_version, 100),
-        cpus=_whole(wire.cpu_count),
+        cpus=whole(wire.cpu_count),
         fqdn=clean(wire.fqdn, 255),
         service_manager=clean(wire.service_mgr, 60),
         package_manager=clean(wire.package_mgr, 60),
@@ -200,7 +210,7 @@ def host_facts(key: str, value: bytes, at: datetime) -> HostFacts:
 
 def timeline_event(value: bytes, at: datetime) -> TimelineEvent:
     """One event of an agent's timeline; without a readable time of its own it has the broker's. Raises Unreadable."""
-    wire: _Event = _decode(_events, value)
+    wire: _Event = decode(_events, value)
     return TimelineEvent(
         moment(wire.timestamp) or at,
         clean(wire.event, 60),
@@ -222,7 +232,8 @@ def moment(text: str) -> datetime | None:
     return value if value.year > 1 else None
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], value: bytes | msgspec.Raw) -> Any:
+def decode(decoder: msgspec.json.Decoder[Any], value: bytes | msgspec.Raw) -> Any:
+    """A value as its decoder reads it. Raises Unreadable."""
     try:
         return decoder.decode(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
@@ -243,9 +254,11 @@ def _plain(value: object) -> str:
         return "?"
 
 
-def _whole(number: int | None) -> int | None:
+def whole(number: int | None) -> int | None:
+    """A count or size, if it is one that can be meant."""
     return number if number is not None and 0 <= number <= _LARGEST else None
 
 
-def _real(number: float | None) -> float | None:
+def real(number: float | None) -> float | None:
+    """A measured figure, if it is one that can be meant."""
     return number if number is not None and math.isfinite(number) and abs(number) < 1e12 else None

@@ -22,7 +22,7 @@ from app.settings import NatsSettings
 from app.sources.client import Handler
 from app.sources.credentials import Credentials
 from app.sources.dial import Live, dial, let_go
-from app.sources.errors import LinkDown, Misconfigured
+from app.sources.errors import LinkDown, Misconfigured, NotPermitted
 from app.sources.failures import Failure, explain
 from app.sources.greeting import server_info, told
 from app.sources.requests import Reply
@@ -115,6 +115,36 @@ class NatsLink:
         """As `request`, with the headers of the answer."""
         return await self._alive().requests.ask(subject, payload, timeout)
 
+    async def gather(
+        self, subject: str, payload: bytes = b"", *, quiet: float = 0.3, longest: float = 2.0, most: int = 5000
+    ) -> list[bytes]:
+        """The payloads of all who answer, see `Requests.gather`. Raises LinkDown or NotPermitted."""
+        return await self._alive().requests.gather(subject, payload, quiet=quiet, longest=longest, most=most)
+
+    async def listen(self, subject: str, handler: Handler) -> Callable[[], Awaitable[None]]:
+        """Subscribes to a subject for this connection only; gives the coroutine function that ends it.
+
+        Comes back when the server has let it stand. Raises LinkDown or NotPermitted.
+        """
+        live = self._alive()
+        refused = False
+
+        def refuse() -> None:
+            nonlocal refused
+            refused = True
+
+        live.requests.listening(subject, refuse)
+        try:
+            end = await live.client.listen(subject, handler)
+            await live.client.rtt(PONG_WITHIN)  # type: ignore[arg-type, unused-ignore]
+        except (nats_errors.Error, TimeoutError, OSError) as error:
+            raise LinkDown("connection lost") from error
+        close = _closer(end)
+        if refused:
+            await close()
+            raise NotPermitted("subscribe", subject)
+        return close
+
     async def subscribe(self, handler: Handler) -> tuple[str, Callable[[], Awaitable[None]]]:
         """Opens an inbox for this connection only: its subject, and the coroutine function that closes it.
 
@@ -127,11 +157,7 @@ class NatsLink:
         except nats_errors.Error as error:
             raise LinkDown("connection lost") from error
 
-        async def close() -> None:
-            with contextlib.suppress(nats_errors.Error, OSError):
-                await end()
-
-        return subject, close
+        return subject, _closer(end)
 
     def _alive(self) -> Live:
         if self._live is None:
@@ -243,6 +269,16 @@ class NatsLink:
         self.connection = after
         if self.on_change is not None:
             self.on_change()
+
+
+def _closer(end: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Ends a subscription, also one whose connection is gone."""
+
+    async def close() -> None:
+        with contextlib.suppress(nats_errors.Error, OSError):
+            await end()
+
+    return close
 
 
 async def _first(work: asyncio.Future[Any], lost: asyncio.Event) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from app.model.fleet import Agent, Vitals
 from app.sources import agentwire
+from app.sources.agentparts import AgentParts
 from app.sources.agentwire import Registration, Unreadable
 from app.sources.hoststate import HostStates
 from app.sources.kvmessage import Entry
@@ -38,12 +39,14 @@ class Members:
     def __init__(self) -> None:
         self.moved = True
         self.unreadable: set[str] = set()
+        self.parts = AgentParts()
         self._members: dict[str, Member] = {}
 
     def clear(self) -> None:
         """The registry is gone or another one."""
         self.moved = True
         self.unreadable.clear()
+        self.parts.clear()
         self._members.clear()
 
     def take(self, changes: set[str], entries: Mapping[str, Entry]) -> None:
@@ -94,6 +97,7 @@ class Members:
             member.standing = standing if standing != member.standing else member.standing
             if forgotten(standing, broker_now):
                 del self._members[key]
+                self.parts.change(member.shown, None, broker_now)
                 self.moved = True
 
     def show(self, hosts: HostStates) -> None:
@@ -111,8 +115,10 @@ class Members:
                 timeline=hosts.timeline(base),
             )
             if shown != member.shown:
+                self.parts.change(member.shown, shown, member.beat)
                 member.shown = shown
                 self.moved = True
+        self.parts.show()
 
     def shown(self) -> dict[str, Member]:
         """By the key of their Agent."""

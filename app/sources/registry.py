@@ -1,4 +1,4 @@
-"""Agents from the registry, facts and state buckets of a fleet."""
+"""Agents and components from the registry, facts and state buckets of a fleet."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.model.text import clean
 from app.sources import agentwire, jsapi
 from app.sources.agentwire import Unreadable
 from app.sources.connection import NatsLink
+from app.sources.controls import Controls
 from app.sources.errors import ApiError, NotPermitted
 from app.sources.hoststate import HostStates
 from app.sources.jetstream import BrokerFacts
@@ -51,6 +52,7 @@ class FleetFacts:
     namespaces: tuple[str, ...] = ()
     found: bool = False
     present: bool = False
+    live_keys: Mapping[str, int] = field(default_factory=dict)  # stream of a bucket -> its keys without markers
 
 
 class FleetSource:
@@ -77,6 +79,8 @@ class FleetSource:
         self._buckets: dict[str, Bucket] = {}
         self._made: dict[str, datetime | None] = {}
         self._members = Members()
+        self._controls = Controls()
+        self._components: dict[str, Component] = {}
         self._hosts = HostStates()
         self._facts: dict[str, HostFacts] = {}
         self._unreadable_facts: set[str] = set()
@@ -175,6 +179,7 @@ class FleetSource:
         """The bucket is gone or another one: nothing of it is there."""
         if name == "registry":
             self._members.clear()
+            self._controls.clear()
         elif name == "state":
             self._hosts.clear()
         else:
@@ -188,11 +193,14 @@ class FleetSource:
         bucket = self._buckets.get("registry")
         if bucket is None:
             return
-        self._members.take(bucket.changes(), bucket.entries)
-        self._judge_source("registry", bucket, now, len(self._members.unreadable))
+        changes = bucket.changes()
+        self._members.take(changes, bucket.entries)
+        self._controls.take(changes, bucket.entries)
+        self._judge_source("registry", bucket, now, len(self._members.unreadable) + len(self._controls.unreadable))
         if bucket.loaded:  # else heartbeats cannot be seen: nobody is judged by their absence
             grace = self._grace_until is not None and broker_now < self._grace_until
             self._members.judge(broker_now, grace)
+            self._controls.judge(broker_now, grace)
 
     # --- facts and state
 
@@ -235,16 +243,26 @@ class FleetSource:
                 {key: member.vitals for key, member in members.items()},
                 self._host_facts(members),
             )
+        parts = self._members.parts
+        if parts.moved or self._controls.moved:
+            parts.moved = self._controls.moved = False
+            self._components = {**self._controls.components(), **parts.components()}
         agents, vitals, facts = self._tables
         return FleetFacts(
             agents,
             vitals,
             facts,
+            self._components,
             states=self._states.all(),
             namespace=clean(self._fleet.namespace or "", 100),
             namespaces=tuple(clean(name, 100) for name in self._fleet.namespaces),
             found=self._fleet.found,
             present="registry" in self._buckets,
+            live_keys={
+                bucket.stream: sum(not entry.marker for entry in bucket.entries.values())
+                for bucket in self._buckets.values()
+                if bucket.loaded
+            },
         )
 
     def _host_facts(self, members: Mapping[str, Member]) -> dict[str, HostFacts]:

@@ -54,6 +54,7 @@ class Gathered:
     jobs: JobFacts
     services: ServiceFacts
     host: Mapping[str, Component]
+    own: Mapping[str, Component]  # watchdeck's own parts
     advisories: tuple[Advisory, ...]
     states: Mapping[str, SourceState]
 
@@ -69,6 +70,7 @@ class Assembly:
         self._since: datetime | None = None
         self._seen: tuple[object, ...] = ()
         self._failing = False
+        self._tables: tuple[Mapping[str, Component], ...] = ()  # what the components were made of
         self.last = Snapshot(epoch=secrets.token_hex(6))
 
     def next(self, gathered: Gathered) -> Snapshot:
@@ -85,7 +87,7 @@ class Assembly:
             agents=_kept(last.agents, fleet.agents),
             vitals=_kept(last.vitals, fleet.vitals),
             facts=_kept(last.facts, fleet.facts),
-            components=_kept(last.components, _components(gathered)),
+            components=_kept(last.components, self._components(gathered)),
             services=_kept(last.services, gathered.services.services),
             jobs=_kept(last.jobs, gathered.jobs.jobs),
             deadletters=_kept(last.deadletters, gathered.jobs.deadletters),
@@ -115,6 +117,14 @@ class Assembly:
         self._failing = False
         return snapshot
 
+    def _components(self, gathered: Gathered) -> Mapping[str, Component]:
+        """The parts of everything, in one table; the last one while none of them brought another."""
+        tables = (gathered.own, gathered.host, gathered.fleet.components, gathered.services.components)
+        if len(tables) == len(self._tables) and all(map(is_, tables, self._tables)):
+            return self.last.components
+        self._tables = tables
+        return {key: row for table in tables for key, row in table.items()}
+
     def _site(self, gathered: Gathered) -> Site:
         broker, fleet = gathered.broker, gathered.fleet
         if self._since is None and gathered.server is not None:
@@ -136,11 +146,6 @@ class Assembly:
             actions=self._actions,
         )
         return self.last.site if site == self.last.site else site
-
-
-def _components(gathered: Gathered) -> Mapping[str, Component]:
-    """The parts of everything, in one table."""
-    return {**gathered.host, **gathered.fleet.components, **gathered.services.components}
 
 
 def _capabilities(gathered: Gathered) -> frozenset[Capability]:

@@ -6,8 +6,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from app.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from app.store.store import Store
 
 PULSE_PATIENCE = 30.0
 """Seconds without a sign of the collector after which the worker calls itself dead. A collection that waits for a
@@ -44,7 +48,10 @@ class Board:
     refresh_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     collected: bool = False  # the first collection is done, whatever it found
     namespace: str | None = None  # of the fleet to look at, once somebody has chosen it here; `auto`: found anew
+    listening: str = ""  # where the API is served on TCP, `127.0.0.1:8000`; empty: nowhere
     unreachable: str = "not connected yet"  # why there is no NATS connection, in words; empty while there is one
+    store: Store | None = None  # what the worker keeps; None while it keeps nothing
+    store: Store | None = None  # what this worker keeps on disk, from before it serves until it has ended
     _published: asyncio.Event = field(default_factory=asyncio.Event)
     _decks: dict[str, _Deck] = field(default_factory=dict)
     _pulse: float = field(default_factory=time.monotonic)
@@ -106,14 +113,20 @@ class Board:
         self._pulse = time.monotonic()
 
     def alive(self) -> bool:
-        """Liveness: the collector gave a sign within `PULSE_PATIENCE`. NATS and the fleet have no say in it."""
-        return time.monotonic() - self._pulse < PULSE_PATIENCE
+        """Liveness: the collector gave a sign within `PULSE_PATIENCE`, and the store's writing thread is not stuck.
+
+        NATS, the fleet and a full disk have no say in it.
+        """
+        writes = self.store is None or self.store.turning
+        return writes and time.monotonic() - self._pulse < PULSE_PATIENCE
 
     def checks(self) -> tuple[Check, ...]:
-        """Readiness: NATS is connected, the first collection is done, and the worker is not stopping."""
+        """Readiness: NATS is connected, the store can be written, the first collection is done, and no end has begun."""
         stopping = self.stopping.is_set()
+        kept = () if self.store is None else (Check("store", not self.store.trouble, self.store.trouble),)
         return (
             Check("nats", not self.unreachable, self.unreachable),
+            *kept,
             Check("collection", self.collected, "" if self.collected else "the first collection is not done yet"),
             Check("stopping", not stopping, "the worker is stopping" if stopping else ""),
         )

@@ -12,12 +12,14 @@ from typing import Any
 from app.model.broker import LinkState
 from app.model.components import Component
 from app.model.snapshot import SourceState, SourceStatus
+from app.model.triage.sources import STORE
 from app.settings import Settings
 from app.sources.advisories import ADVISORY_SOURCE
 from app.sources.jetstream import BrokerFacts
 from app.sources.jobs import JobFacts
 from app.sources.registry import FleetFacts
 from app.sources.services import ServiceFacts
+from app.worker import parts
 from app.worker.assembly import Assembly, Gathered, Judge, failed
 from app.worker.board import Board
 from app.worker.judge import TriageJudge
@@ -71,6 +73,7 @@ class Collector:
             namespace=settings.namespace,
             actions=settings.actions,
         )
+        self._own = parts.OwnParts()
         self._wake = asyncio.Event()
         self._namespace = settings.namespace
         self._forced = False
@@ -197,16 +200,32 @@ class Collector:
                     connection=link.connection,
                     server=link.server,
                     clock_offset=link.clock_offset,
-                    lag=round(self._lag) if self._lag >= LAG_LEAST else 0.0,
+                    lag=self._told_lag,
                     broker=self._broker.facts,
                     fleet=self._fleet.facts,
                     jobs=self._jobs.facts,
                     services=self._services.facts,
                     host=self._host.facts,
+                    own=self._parts(),
                     advisories=self._sources.advisories(),
                     states=self._states(),
                 )
             )
+        )
+
+    @property
+    def _told_lag(self) -> float:
+        return round(self._lag) if self._lag >= LAG_LEAST else 0.0
+
+    def _parts(self) -> Mapping[str, Component]:
+        """Watchdeck's own parts as they stand now."""
+        link, board = self._sources.link, self._board
+        return self._own.now(
+            self._clock(),
+            parts.nats(link.connection, link.server),
+            parts.collection(board.collected, self._broker.facts.interval, self._told_lag),
+            parts.store(board.store.trouble if board.store is not None else None),
+            parts.http(board.listening),
         )
 
     def _states(self) -> Mapping[str, SourceState]:
@@ -222,6 +241,10 @@ class Collector:
             for state in known:
                 waiting = state.status is SourceStatus.WAITING and bool(turns.trouble)
                 states[state.name] = failed(state, error) if error and (state.fresh or waiting) else state
+        store = self._board.store
+        if store is not None:  # without a time: it says nothing of how old any facts are
+            status = SourceStatus.FAILED if store.trouble else SourceStatus.OK
+            states[STORE] = SourceState(STORE, status, error=store.trouble)
         return states
 
     def _turns(self) -> Iterator[tuple[Turns[Any], tuple[SourceState, ...]]]:

@@ -12,19 +12,24 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app import __version__
 from app.model.triage import ThresholdError
 from app.settings import Settings, SettingsError, places
 from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint
+from app.store.errors import StoreRefused
 from app.worker.board import Board
-from app.worker.collector import Collector
+from app.worker.collector import Collector, utc_now
 from app.worker.judge import TriageJudge
 from app.worker.lock import LockHeld, StateLock
+from app.worker.owner_token import keep_owner_token
 from app.worker.parent import outlive_no_deck
 from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen, tls_files
+
+if TYPE_CHECKING:
+    from app.store.store import Store
 
 DRAIN = 8.0
 """Seconds that an orderly end may take; after two more the process ends without order."""
@@ -63,6 +68,14 @@ class Holdings:
     socket: sockets.socket
     tcp: sockets.socket | None
     tls: tuple[str, str] | None = None  # paths of the certificate and the key for `tcp`
+
+    @property
+    def listening(self) -> str:
+        """Host and port of the TCP endpoint; empty without one."""
+        if self.tcp is None:
+            return ""
+        host, port = self.tcp.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def release(self) -> None:
         """Gives all of it up; the socket's file first, so that nobody connects to an end."""
@@ -157,13 +170,14 @@ async def _live(
     ready: Callable[[Holdings], None] | None,
 ) -> int:
     mark = fingerprint(settings)
-    board = Board(fingerprint=mark)
+    board = Board(fingerprint=mark, listening=holdings.listening)
     ending = Ending(board)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, ending.begin, signal.Signals(number).name)
     for warning in settings.warnings:
         _log.warning("%s", warning)
+    board.store = store = await _open_store(settings)
     collector = Collector(settings, board, judge=judge)
 
     def listening() -> None:
@@ -184,7 +198,10 @@ async def _live(
         asyncio.ensure_future(server): "server",
         asyncio.create_task(collector.run()): "collector",
     }
-    aside = [asyncio.create_task(_announce(board, holdings, ready))]
+    aside = [
+        asyncio.create_task(_announce(board, holdings, ready)),
+        asyncio.create_task(keep_owner_token(store, settings.state_dir)),
+    ]
     if parent_fd is not None:
         aside.append(asyncio.create_task(_leave_with(parent_fd, board, ending)))
     await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -194,8 +211,23 @@ async def _live(
     for task in [*aside, *late]:
         task.cancel()
     await asyncio.wait([*aside, *late], timeout=1.0)
+    await store.close()
     ending.reached()
     return _outcome(parts, asked=asked)
+
+
+async def _open_store(settings: Settings) -> Store:
+    """The store, open or in trouble that may pass; CannotStart if it can never be used as things are."""
+
+    def opened() -> Store:
+        from app.store.store import Store  # half a second of imports on a slow machine: only who keeps things pays it
+
+        return Store.open(settings.store.url, settings.state_dir, clock=utc_now)
+
+    try:
+        return await asyncio.to_thread(opened)
+    except StoreRefused as error:
+        raise CannotStart(str(error)) from None
 
 
 def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:

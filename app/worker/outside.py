@@ -91,7 +91,8 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
         api_prefix=nats.api_prefix,
     )
 
-    jobs, services, advisories, host = JobSource(), ServiceSource(), AdvisorySource(), HostSource()
+    services = ServiceSource(link, enabled=settings.services_api.enabled)
+    jobs, advisories, host = JobSource(), AdvisorySource(link), HostSource(settings.state_dir)
 
     async def close() -> None:
         for source in (broker, fleet, jobs, advisories):

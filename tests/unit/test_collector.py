@@ -321,6 +321,9 @@ async def test_what_decks_look_at_is_told_to_the_source() -> None:
 async def test_times_of_travel_are_no_news() -> None:
     async with World() as world:
         await world.until(lambda one: bool(one.streams))
+        for rtt in (0.2, 0.3):  # the first times are shown
+            world.link.connection = replace(world.link.connection, rtt=rtt)
+            await world.until(lambda one, rtt=rtt: one.site.connection.rtt == rtt)
         seq = world.board.snapshot.seq
         world.link.connection = replace(world.link.connection, rtt=0.5)
         snapshot = await world.until(lambda one: one.site.connection.rtt == 0.5)
