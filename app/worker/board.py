@@ -50,7 +50,6 @@ class Board:
     namespace: str | None = None  # of the fleet to look at, once somebody has chosen it here; `auto`: found anew
     listening: str = ""  # where the API is served on TCP, `127.0.0.1:8000`; empty: nowhere
     unreachable: str = "not connected yet"  # why there is no NATS connection, in words; empty while there is one
-    store: Store | None = None  # what the worker keeps; None while it keeps nothing
     store: Store | None = None  # what this worker keeps on disk, from before it serves until it has ended
     _published: asyncio.Event = field(default_factory=asyncio.Event)
     _decks: dict[str, _Deck] = field(default_factory=dict)
@@ -121,7 +120,7 @@ class Board:
         return writes and time.monotonic() - self._pulse < PULSE_PATIENCE
 
     def checks(self) -> tuple[Check, ...]:
-        """Readiness: NATS is connected, the store can be written, the first collection is done, and no end has begun."""
+        """Readiness: NATS is connected, the store is written, the first collection is done, and no end has begun."""
         stopping = self.stopping.is_set()
         kept = () if self.store is None else (Check("store", not self.store.trouble, self.store.trouble),)
         return (

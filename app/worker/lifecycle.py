@@ -198,10 +198,7 @@ async def _live(
         asyncio.ensure_future(server): "server",
         asyncio.create_task(collector.run()): "collector",
     }
-    aside = [
-        asyncio.create_task(_announce(board, holdings, ready)),
-        asyncio.create_task(keep_owner_token(store, settings.state_dir)),
-    ]
+    aside = [asyncio.create_task(_announce(board, store, settings.state_dir, holdings, ready))]
     if parent_fd is not None:
         aside.append(asyncio.create_task(_leave_with(parent_fd, board, ending)))
     await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -243,8 +240,15 @@ def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:
     return code
 
 
-async def _announce(board: Board, holdings: Holdings, ready: Callable[[Holdings], None] | None) -> None:
-    """Says `ready` when readiness is first reached."""
+async def _announce(
+    board: Board,
+    store: Store,
+    state_dir: Path,
+    holdings: Holdings,
+    ready: Callable[[Holdings], None] | None,
+) -> None:
+    """Says `ready` when readiness is first reached; the owner's token is there by then."""
+    await keep_owner_token(store, state_dir)
     while not all(check.ok for check in board.checks()):
         await board.news(board.snapshot.seq, 1.0)
         if board.stopping.is_set():

@@ -9,6 +9,7 @@ from app.model.triage.candidates import Candidate, Context, length
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
 
 STALE = "facts.stale"
+STORE = "store"  # the source that is our own store: it brings no facts, it is written or not
 
 THRESHOLDS = {
     STALE: (
@@ -30,7 +31,7 @@ _JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
 
 
 def judge(context: Context) -> list[Candidate]:
-    """One candidate for each source that is too old, and one for the worker if it is late itself.
+    """One candidate for each source that is too old, one for the worker if it is late, one for a store not writable.
 
     Not for what is absent or not permitted: that is no matter of age, and its pane says so.
     """
@@ -59,7 +60,27 @@ def _late(context: Context, limits: Limits) -> Candidate:
     )
 
 
+def _not_written(source: SourceState) -> Candidate | None:
+    if source.status is not SourceStatus.FAILED:
+        return None
+    return Candidate(
+        STALE,
+        source.name,
+        "source",
+        source.name,
+        f"{source.error}: nothing is recorded, nothing lost",
+        Severity.CRIT,
+        (f"source:{source.name}",),
+        clear=0.0,
+        detail="acknowledgements, tokens and settings cannot be changed until it can be written; it is tried again by "
+        "itself",
+        evidence=(Evidence("store", source.error),),
+    )
+
+
 def _stale(context: Context, source: SourceState, limits: Limits) -> Candidate | None:
+    if source.name == STORE:
+        return _not_written(source)
     if source.status not in _JUDGED:
         return None
     begun = context.theirs(source.good_at or context.site.watching_since or context.site.connection.since)
