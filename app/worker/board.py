@@ -112,14 +112,20 @@ class Board:
         self._pulse = time.monotonic()
 
     def alive(self) -> bool:
-        """Liveness: the collector gave a sign within `PULSE_PATIENCE`. NATS and the fleet have no say in it."""
-        return time.monotonic() - self._pulse < PULSE_PATIENCE
+        """Liveness: the collector gave a sign within `PULSE_PATIENCE`, and the store's writing thread is not stuck.
+
+        NATS, the fleet and a full disk have no say in it.
+        """
+        writes = self.store is None or self.store.turning
+        return writes and time.monotonic() - self._pulse < PULSE_PATIENCE
 
     def checks(self) -> tuple[Check, ...]:
-        """Readiness: NATS is connected, the first collection is done, and the worker is not stopping."""
+        """Readiness: NATS is connected, the store is written, the first collection is done, and no end has begun."""
         stopping = self.stopping.is_set()
+        kept = () if self.store is None else (Check("store", not self.store.trouble, self.store.trouble),)
         return (
             Check("nats", not self.unreachable, self.unreachable),
+            *kept,
             Check("collection", self.collected, "" if self.collected else "the first collection is not done yet"),
             Check("stopping", not stopping, "the worker is stopping" if stopping else ""),
         )

@@ -12,19 +12,24 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app import __version__
 from app.model.triage import ThresholdError
 from app.settings import Settings, SettingsError, places
 from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint
+from app.store.errors import StoreRefused
 from app.worker.board import Board
-from app.worker.collector import Collector
+from app.worker.collector import Collector, utc_now
 from app.worker.judge import TriageJudge
 from app.worker.lock import LockHeld, StateLock
+from app.worker.owner_token import keep_owner_token
 from app.worker.parent import outlive_no_deck
 from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen, tls_files
+
+if TYPE_CHECKING:
+    from app.store.store import Store
 
 DRAIN = 8.0
 """Seconds that an orderly end may take; after two more the process ends without order."""
@@ -172,6 +177,7 @@ async def _live(
         loop.add_signal_handler(number, ending.begin, signal.Signals(number).name)
     for warning in settings.warnings:
         _log.warning("%s", warning)
+    board.store = store = await _open_store(settings)
     collector = Collector(settings, board, judge=judge)
 
     def listening() -> None:
@@ -192,7 +198,7 @@ async def _live(
         asyncio.ensure_future(server): "server",
         asyncio.create_task(collector.run()): "collector",
     }
-    aside = [asyncio.create_task(_announce(board, holdings, ready))]
+    aside = [asyncio.create_task(_announce(board, store, settings.state_dir, holdings, ready))]
     if parent_fd is not None:
         aside.append(asyncio.create_task(_leave_with(parent_fd, board, ending)))
     await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -202,8 +208,23 @@ async def _live(
     for task in [*aside, *late]:
         task.cancel()
     await asyncio.wait([*aside, *late], timeout=1.0)
+    await store.close()
     ending.reached()
     return _outcome(parts, asked=asked)
+
+
+async def _open_store(settings: Settings) -> Store:
+    """The store, open or in trouble that may pass; CannotStart if it can never be used as things are."""
+
+    def opened() -> Store:
+        from app.store.store import Store  # half a second of imports on a slow machine: only who keeps things pays it
+
+        return Store.open(settings.store.url, settings.state_dir, clock=utc_now)
+
+    try:
+        return await asyncio.to_thread(opened)
+    except StoreRefused as error:
+        raise CannotStart(str(error)) from None
 
 
 def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:
@@ -219,8 +240,15 @@ def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:
     return code
 
 
-async def _announce(board: Board, holdings: Holdings, ready: Callable[[Holdings], None] | None) -> None:
-    """Says `ready` when readiness is first reached."""
+async def _announce(
+    board: Board,
+    store: Store,
+    state_dir: Path,
+    holdings: Holdings,
+    ready: Callable[[Holdings], None] | None,
+) -> None:
+    """Says `ready` when readiness is first reached; the owner's token is there by then."""
+    await keep_owner_token(store, state_dir)
     while not all(check.ok for check in board.checks()):
         await board.news(board.snapshot.seq, 1.0)
         if board.stopping.is_set():
