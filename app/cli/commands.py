@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import __version__
-from app.cli.run import COMPLETE, USAGE, Failure, deck
+from app.cli.run import COMPLETE, USAGE, Failure, deck, go_on
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -127,7 +127,10 @@ def _demo(
     """An embedded NATS, a simulated fleet, a worker and the deck, in a temporary folder; leaves nothing behind."""
     from app.cli.demo import run_demo
 
-    return run_demo(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, with_deck=not no_deck)
+    outcome = run_demo(
+        _settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, with_deck=not no_deck
+    )
+    return go_on(outcome, context.obj)
 
 
 def _simulate(

@@ -9,15 +9,17 @@ import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from app.cli.run import USAGE, Failure
 from app.model.text import clean
 from app.settings import Settings, places
+from app.settings.contexts import list_contexts
 from app.settings.scrub import scrub
 from app.tui.app import WatchdeckApp
-from app.tui.options import DeckOptions
+from app.tui.options import DeckOptions, Onward
 
 if TYPE_CHECKING:
     from app.feed.acts import Act
@@ -39,8 +41,11 @@ def require_terminal() -> None:
         raise Failure("the deck needs a terminal; without one, run watchdeck worker", USAGE)
 
 
-def open_deck(settings: Settings, *, demo: bool = False) -> int:
-    """Opens the deck until it is quit; gives the exit code. A demo's worker has ended when this returns."""
+def open_deck(settings: Settings, *, demo: bool = False) -> int | Onward:
+    """Opens the deck until it is quit; gives the exit code, or what is to be opened in its place.
+
+    A demo's worker has ended when this returns.
+    """
     gc.set_threshold(*COLLECT_AFTER)
     feed = LateFeed(settings, demo=demo)
     deck = _Deck(feed, options=_options(settings, os.environ))
@@ -52,7 +57,7 @@ def open_deck(settings: Settings, *, demo: bool = False) -> int:
     if deck.crash is not None:
         # A demo's own folder is about to go.
         raise Failure(_crashed(deck.crash, places.state_dir("demo", os.environ) if demo else settings.state_dir))
-    return deck.return_code or 0
+    return deck.return_value or deck.return_code or 0
 
 
 class LateFeed:
@@ -134,6 +139,8 @@ def _options(settings: Settings, env: Mapping[str, str]) -> DeckOptions:
         theme=settings.deck.theme,
         utc=settings.deck.utc,
         read_only=settings.read_only or not settings.actions,
+        hands_off=settings.read_only,
+        contexts=partial(list_contexts, env),
         site=settings.nats.context,
         target=clean(scrub(f"{settings.nats.url} ({settings.nats.origin})")),
         state_dir=settings.state_dir,

@@ -8,18 +8,27 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.cli.run import USAGE, Failure
 from app.demo.run import NAMESPACE, Demo, DemoError
 from app.settings import NameSettings, NatsSettings, Settings
 from app.worker.lifecycle import Holdings
 
+if TYPE_CHECKING:
+    from app.tui.options import Onward
+
 _OWN = ("namespace", "state_dir", "profile", "attach", "read_only", "actions")
 """Settings that a demo has values of its own for, besides all of `[nats]` and `[names]`."""
 
 
-def run_demo(settings: Settings, *, agents: int, rate: float, scenario: str, seed: int, with_deck: bool) -> int:
-    """Runs the demo with a deck until it is quit, or without one until a signal; everything is gone afterwards."""
+def run_demo(
+    settings: Settings, *, agents: int, rate: float, scenario: str, seed: int, with_deck: bool
+) -> int | Onward:
+    """Runs the demo with a deck until it is quit, or without one until a signal; everything is gone afterwards.
+
+    Gives the exit code, or what is to be opened in the deck's place.
+    """
     if with_deck:
         from app.cli.deck import require_terminal
 

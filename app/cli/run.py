@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from app.cli.arguments import command_of, deck_flags, options_first
+
+if TYPE_CHECKING:
+    from app.tui.options import Onward
 
 USAGE = 2
 """Exit code of arguments and settings that cannot be used."""
@@ -14,6 +18,10 @@ BROKEN = 3
 """Exit code of a fault of our own."""
 COMPLETE = "_WATCHDECK_COMPLETE"
 """Environment variable by which a shell asks what could stand next on the command line."""
+
+
+Flags = Mapping[str, str | bool | None]
+_OF_ONE_NATS = frozenset({"nats_url", "context", "domain", "namespace", "profile", "state_dir", "attach", "token_file"})
 
 
 class Failure(Exception):
@@ -52,13 +60,30 @@ def _code(arguments: Sequence[str], code: int) -> int:
     return BROKEN if command_of(arguments) == "status" else code
 
 
-def deck(flags: Mapping[str, str | bool | None]) -> int:
-    """Opens the deck with what the command line said."""
+def deck(flags: Flags) -> int:
+    """Opens the deck with what the command line said, and then whatever is wanted in its place."""
     from app.cli.deck import open_deck, require_terminal
     from app.settings import load
 
     require_terminal()
-    return open_deck(load(flags, os.environ))
+    return go_on(open_deck(load(flags, os.environ)), flags)
+
+
+def go_on(outcome: int | Onward, flags: Flags) -> int:
+    """Opens what a deck was left for, one after the other, until one is left for nothing; gives the exit code."""
+    while not isinstance(outcome, int):
+        from app.cli.deck import open_deck
+        from app.settings import load
+
+        if outcome.demo:
+            from app.cli.demo import run_demo
+
+            outcome = run_demo(load(flags, os.environ), agents=10, rate=2.0, scenario="calm", seed=7, with_deck=True)
+            continue
+        # What named a NATS, a worker or a folder on the command line was said of the one that was left.
+        kept = {name: value for name, value in flags.items() if name not in _OF_ONE_NATS}
+        outcome = open_deck(load({**kept, "context": outcome.context}, os.environ))
+    return outcome
 
 
 def _parsed(arguments: Sequence[str]) -> int:

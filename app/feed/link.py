@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import logging
+import os
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -173,11 +176,21 @@ def _open(target: Target) -> Link:
         base = target.url
     else:
         headers["accept-encoding"] = "identity"
+        headers["x-watchdeck-by"] = _ourselves()
         unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # spares reading the store of certificates
         transport = httpx.AsyncHTTPTransport(uds=target.socket_path, limits=limits, verify=unused, trust_env=False)
         base = "http://worker"
     client = httpx.AsyncClient(transport=transport, base_url=base, headers=headers, timeout=timeout, trust_env=False)
     return Link(target, client)
+
+
+def _ourselves() -> str:
+    """Who we are to a worker that knows us by our user id alone: `ana@bastion`. It signs what is done from here."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return clean(f"{user}@{socket.gethostname()}", 100).encode("ascii", "replace").decode()
 
 
 def _trusted(target: Target) -> ssl.SSLContext:

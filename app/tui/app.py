@@ -22,7 +22,7 @@ from textual.worker import Worker, WorkerState
 import styles
 from app.model.text import clean
 from app.tui.escape_digits import read_as_two_keys
-from app.tui.options import DeckOptions
+from app.tui.options import DeckOptions, Onward
 from app.tui.plain import AsciiFilter
 from app.tui.themes import DEFAULT, THEMES
 
@@ -38,8 +38,11 @@ class Arrived(Message):
         return isinstance(message, Arrived)
 
 
-class WatchdeckApp(App[None], inherit_bindings=False):
-    """The deck over a feed. `surface` is what it shows once the first picture has been painted."""
+class WatchdeckApp(App[Onward], inherit_bindings=False):
+    """The deck over a feed. `surface` is what it shows once the first picture has been painted.
+
+    It ends with what is to be opened in its place, if anything is.
+    """
 
     TITLE = "watchdeck"
     ENABLE_COMMAND_PALETTE = False
