@@ -1,34 +1,71 @@
-"""The applications: one for the worker's own socket, one for TCP."""
+"""The applications: one for the worker's own socket, one for TCP. Both serve the same routes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from app.api.attempts import Attempts
+from app.api.attention import attention
+from app.api.bearer import Bearer
+from app.api.document import document
 from app.api.errors import on_crash, on_http_exception, on_invalid
 from app.api.feed import feed
-from app.api.guard import BodyLimit, Envelope, HostGuard, Owner
+from app.api.fleet import fleet
+from app.api.gates import Gates
+from app.api.guard import BodyLimit, Envelope, HostGuard
+from app.api.health import StatusFirst, StatusPages, health
+from app.api.metrics import Metrics, exposition
+from app.api.principal import Owner
 from app.api.probes import probes
+from app.api.tokens import tokens
+from app.model.access import Permission
 from app.worker.board import Board
 
 
-def socket_application(board: Board) -> ASGIApp:
-    """For a Unix socket that only the owner can reach: probes, feed, refresh, and who this worker is."""
-    inner = _bare()
-    inner.include_router(probes(board))
-    inner.include_router(feed(board))
-    return Owner(Envelope(BodyLimit(inner)))
+class Application:
+    """Every route of one worker, once for all of its servers."""
 
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self.routes = _bare()
+        self.gates = Gates(self.routes)
+        self.metrics = Metrics(board)
+        pages = StatusPages(board)
+        probes(self.gates, board)
+        health(self.gates, board, pages)
+        exposition(self.gates, self.metrics)
+        self._describe()
+        feed(self.gates, board)
+        fleet(self.gates, board)
+        attention(self.gates, board)
+        tokens(self.gates, board)
+        self._inner = StatusFirst(self.routes, pages)
 
-def tcp_application(board: Board, allowed_hosts: Collection[str]) -> ASGIApp:
-    """For TCP: the probes, and nothing else."""
-    inner = _bare()
-    inner.include_router(probes(board))
-    return Envelope(HostGuard(BodyLimit(inner), allowed_hosts))
+    def socket(self) -> ASGIApp:
+        """For a Unix socket that only the owner can reach."""
+        return Envelope(Owner(BodyLimit(self._inner)), self.metrics.count)
+
+    def tcp(self, allowed_hosts: Collection[str], attempts: Attempts | None = None) -> ASGIApp:
+        """For TCP: known names only, and a token for everything but the probes."""
+        bearer = Bearer(self._inner, self._board, self.gates.open_paths, attempts)
+        return Envelope(HostGuard(BodyLimit(bearer), allowed_hosts), self.metrics.count)
+
+    def _describe(self) -> None:
+        made = b""
+
+        async def described() -> Response:
+            nonlocal made
+            made = made or msgspec.json.encode(document(self.routes))
+            return Response(made, media_type="application/json")
+
+        self.gates.get("/openapi.json", Permission.HEALTH_READ, described, answer=dict[str, object])
 
 
 def _bare() -> FastAPI:

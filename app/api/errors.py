@@ -7,11 +7,30 @@ from http import HTTPStatus
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 Details = str | Sequence[Mapping[str, str]]
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request: where, and what."""
+
+    path: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """The body of every refusal. The same is said in each of the ways that clients look for it."""
+
+    error: str
+    details: str | list[Fault]
+    code: int
+    status: int
+    detail: str | list[Fault]
+    request_id: str
 
 
 def phrase(status: int) -> str:

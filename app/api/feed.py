@@ -9,16 +9,18 @@ from collections.abc import Coroutine, Iterator
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Body, Depends, HTTPException, Query
+from fastapi import Body, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app import __version__
-from app.api.guard import principal
+from app.api.gates import Gates
+from app.api.shapes import Accepted, WorkerShape
 from app.feed.ledger import Ledger
 from app.feed.wire import BYE, WIRE, Mark
+from app.model.access import Permission
 from app.model.snapshot import SECTIONS
 from app.worker.board import Board
 
@@ -33,18 +35,13 @@ NAMESPACE = r"^[A-Za-z0-9_-]{0,100}$"
 MEDIA_TYPE = "application/x-ndjson"
 
 
-def _known(request: Request) -> None:
-    """Only for those whom a guard has let in by name."""
-    if not principal(request.scope):
-        raise HTTPException(403, "missing permission: read the feed")
+def feed(gates: Gates, board: Board) -> None:
+    """`GET /api/v1/feed`, `POST /api/v1/refresh`, `POST /api/v1/namespace`, `GET /api/v1/worker`.
 
-
-def feed(board: Board) -> APIRouter:
-    """`GET /api/v1/feed`, `POST /api/v1/refresh`, `POST /api/v1/namespace`, `GET /api/v1/worker`."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(_known)])
+    Another namespace changes what everybody sees, so it has a permission of its own.
+    """
     ledger = Ledger()
 
-    @router.get("/feed")
     async def poll(
         request: Request,
         sections: Annotated[str, Query(max_length=500)] = "",
@@ -67,22 +64,22 @@ def feed(board: Board) -> APIRouter:
             return Response(ledger.answer(mark, asked), media_type=MEDIA_TYPE)
         return Lines(ledger.lines(mark, asked), zstd=zstd)
 
-    @router.post("/refresh")
     async def refresh() -> Response:
         board.request_refresh()
         return Response(b'{"ok":true}', 202, media_type="application/json")
 
-    @router.post("/namespace")
     async def namespace(namespace: Annotated[str, Body(embed=True, pattern=NAMESPACE)]) -> Response:
         board.choose_namespace(namespace)
         return Response(b'{"ok":true}', 202, media_type="application/json")
 
-    @router.get("/worker")
     async def worker() -> Response:
         about = {"version": __version__, "wire": WIRE, "fingerprint": dict(board.fingerprint)}
         return Response(msgspec.json.encode(about), media_type="application/json")
 
-    return router
+    gates.get("/api/v1/feed", Permission.FLEET_READ, poll, media_type=MEDIA_TYPE)
+    gates.post("/api/v1/refresh", Permission.FLEET_READ, refresh, answer=Accepted, status=202)
+    gates.post("/api/v1/namespace", Permission.FLEET_CHOOSE, namespace, answer=Accepted, status=202)
+    gates.get("/api/v1/worker", Permission.FLEET_READ, worker, answer=WorkerShape)
 
 
 async def _held(request: Request, news: Coroutine[Any, Any, None]) -> bool:

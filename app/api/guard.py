@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 import uuid
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,13 +22,22 @@ SAFETY = {
     "referrer-policy": "no-referrer",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_SPELLINGS = 64
+_SAFETY = [(name.encode(), value.encode()) for name, value in SAFETY.items()]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-async def refuse(scope: Scope, send: Send, status: int, error: str, *, close: bool = False) -> None:
+RawHeaders = Iterable[tuple[bytes, bytes]]
+Traffic = Callable[[Scope, int, float], None]
+"""Told of each answer: the scope as routing left it, the status, and the seconds it took."""
+
+
+async def refuse(
+    scope: Scope, send: Send, status: int, error: str, *, close: bool = False, headers: RawHeaders = ()
+) -> None:
     """Answers with the error body from outside of any endpoint."""
     body = error_body(status, error, request_id=scope["state"].get("request_id", ""))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -37,27 +45,44 @@ async def refuse(scope: Scope, send: Send, status: int, error: str, *, close: bo
 
 
 class Envelope:
-    """Gives each request an id (the caller's, if it is a plain word) and each answer its headers."""
+    """Gives each request an id (the caller's, if it is a plain word) and each answer its headers; counts them."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, traffic: Traffic | None = None) -> None:
         self._app = app
+        self._count = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        began = time.perf_counter()
+        request_id = _given_id(scope) or uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SAFETY.items():
-                    headers.setdefault(name, value)
-                headers["x-request-id"] = request_id
+                status = message["status"]
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers += [pair for pair in _SAFETY if pair[0] not in present]
+                headers.append((b"x-request-id", request_id.encode()))
+                message = {**message, "headers": headers}
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            if self._count is not None:
+                self._count(scope, status, time.perf_counter() - began)
+
+
+def _given_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            return text if _REQUEST_ID.fullmatch(text) else ""
+    return ""
 
 
 class BodyLimit:
@@ -69,8 +94,8 @@ class BodyLimit:
         self._sentence = f"the body is larger than {limit} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced[:20]) > self._limit:
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not announced.isdigit() or int(announced[:20]) > self._limit:
             await refuse(scope, send, 413, self._sentence, close=True)
             return
         taken = 0
@@ -96,9 +121,10 @@ class HostGuard:
     def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
         self._app = app
         self._allowed = frozenset({"localhost", "127.0.0.1", "::1"}.union(map(_name, allowed)) - {""})
+        self._seen: set[bytes] = set()  # spellings of own names that have been used, so that each is read once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hosts = Headers(scope=scope).getlist("host")
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
             await refuse(scope, send, 400, "exactly one Host is needed", close=True)
         elif hosts and not self._own(hosts[0], scope):
@@ -106,28 +132,16 @@ class HostGuard:
         else:
             await self._app(scope, receive, send)
 
-    def _own(self, host: str, scope: Scope) -> bool:
-        name = _name(host)
+    def _own(self, host: bytes, scope: Scope) -> bool:
+        if host in self._seen:
+            return True
+        name = _name(host.decode("latin-1"))
+        if name in self._allowed:
+            if len(self._seen) < _SPELLINGS:
+                self._seen.add(host)
+            return True
         server = scope.get("server")
-        return name in self._allowed or (server is not None and name != "" and name == _address(server[0]))
-
-
-class Owner:
-    """Everything that comes through is the owner's: only for a socket that lets nobody else in."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope.setdefault("state", {})["principal"] = "owner"
-        await self._app(scope, receive, send)
-
-
-def principal(scope: Scope) -> str:
-    """Who asks, as a guard has said: `owner`, or empty for nobody."""
-    state: dict[str, Any] = scope.get("state", {})
-    return str(state.get("principal", ""))
+        return server is not None and name != "" and name == _address(server[0])
 
 
 def _name(host: str) -> str:

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
+from app.api.gates import Gates
+from app.api.shapes import Alive, Readiness
 from app.worker.board import Board, Check
 
 _OK = b'{"ok":true}'
 _NOT_OK = b'{"ok":false}'
 
 
-def probes(board: Board) -> APIRouter:
+def probes(gates: Gates, board: Board) -> None:
     """`/health`, `/healthz`, `/livez` and `/readyz`; they need no token and answer HEAD."""
-    router = APIRouter()
 
     async def live() -> Response:
         alive = board.alive()
@@ -36,9 +37,8 @@ def probes(board: Board) -> APIRouter:
         return Response(body, status, media_type="application/json")
 
     for path in ("/health", "/healthz", "/livez"):
-        router.add_api_route(path, live, methods=["GET", "HEAD"])
-    router.add_api_route("/readyz", ready, methods=["GET", "HEAD"])
-    return router
+        gates.open(path, live, answer=Alive, also={503: Alive})
+    gates.open("/readyz", ready, answer=Readiness, also={503: Readiness})
 
 
 def _verbose(checks: Sequence[Check], excluded: set[str]) -> str:

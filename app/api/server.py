@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.api.application import socket_application, tcp_application
+from app.api.application import Application
 from app.api.protocol import OwnerProtocol, PatientProtocol
 from app.worker.board import Board
 
@@ -34,9 +34,10 @@ async def serve(
     remove. `allowed_hosts` are names besides the loopback's under which TCP may be asked. `tls` are the paths of the
     certificate and the key with which TCP is served; None: without TLS. `ready` is called once both answer.
     """
-    running = [(_server(socket_application(board), OwnerProtocol, keep_alive=30), socket)]
+    application = Application(board)
+    running = [(_server(application.socket(), OwnerProtocol, keep_alive=30), socket)]
     if tcp is not None:
-        running.append((_server(tcp_application(board, allowed_hosts), PatientProtocol, keep_alive=5, tls=tls), tcp))
+        running.append((_server(application.tcp(allowed_hosts), PatientProtocol, keep_alive=5, tls=tls), tcp))
     tasks = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in running]
     stopping = asyncio.create_task(board.stopping.wait())
     try:

@@ -155,6 +155,7 @@ class Snapshot:
     verdict: Verdict = Verdict()
     counts: Mapping[str, Count] = field(default_factory=lambda: _EMPTY)
     queue: Queue | None = None  # None: there is no job queue to read
+    live_keys: Mapping[str, int] = field(default_factory=lambda: _EMPTY)  # stream of a bucket -> keys, if all are known
     findings: Mapping[str, Finding] = field(default_factory=lambda: _EMPTY)
     streams: Mapping[str, Stream] = field(default_factory=lambda: _EMPTY)
     consumers: Mapping[str, Consumer] = field(default_factory=lambda: _EMPTY)

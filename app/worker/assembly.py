@@ -92,6 +92,7 @@ class Assembly:
             jobs=_kept(last.jobs, gathered.jobs.jobs),
             deadletters=_kept(last.deadletters, gathered.jobs.deadletters),
             queue=gathered.jobs.queue,
+            live_keys=fleet.live_keys,
         )
         snapshot = self._judged(snapshot, new=self._seen != seen)
         self._seen = seen

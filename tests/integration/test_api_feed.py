@@ -234,7 +234,7 @@ async def test_over_tcp_only_own_names_and_probes_are_answered(folder: Path) -> 
         b"GET /health HTTP/1.1\r\nHost: evil.example\r\n": b"421",
         b"GET /health HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: localhost\r\n": b"421",
         b"GET http://localhost/health HTTP/1.1\r\nHost: evil.example\r\n": b"421",
-        b"GET /api/v1/feed HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n": b"404",
+        b"GET /api/v1/feed HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n": b"401",
         b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n": b"413",
         b"GET /health\x00 HTTP/1.1\r\nHost: localhost\r\n": b"400",
         b"nonsense\r\n": b"400",

@@ -1,0 +1,101 @@
+"""What stands behind the API: the store, the attention desk and the inquiry, as far as an endpoint needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from starlette.exceptions import HTTPException
+
+from app.model.access import Role
+from app.model.attention import Mark
+from app.model.jobs import JobDetail
+from app.model.messages import Message, Subjects
+from app.worker.board import Board
+
+Part = TypeVar("Part")
+
+
+class TokenRow(Protocol):
+    """A token as the store lists it; never its secret."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> Role: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def last_used_at(self) -> datetime | None: ...
+    @property
+    def revoked_at(self) -> datetime | None: ...
+
+
+class TokenBook(Protocol):
+    async def create(self, role: Role, name: str, expires_at: datetime | None, by: str) -> tuple[TokenRow, str]: ...
+    async def list(self) -> Sequence[TokenRow]: ...
+    async def revoke(self, id: str, by: str) -> bool: ...
+    async def verify(self, text: str) -> TokenRow | None: ...
+
+
+class AuditBook(Protocol):
+    async def recent(self, limit: int, before: Any) -> Sequence[Any]: ...
+
+
+class Keeping(Protocol):
+    """The store. `trouble` is why it cannot be written now, empty while it can; `turning`: its thread is not stuck."""
+
+    @property
+    def trouble(self) -> str: ...
+    @property
+    def turning(self) -> bool: ...
+    @property
+    def tokens(self) -> TokenBook: ...
+    @property
+    def audit(self) -> AuditBook: ...
+
+
+class Desk(Protocol):
+    """What people say about findings. An unknown finding is a LookupError, an impossible wish a ValueError."""
+
+    async def acknowledge(self, finding_id: str, by: str, note: str) -> Mark: ...
+    async def snooze(self, finding_id: str, until: datetime, by: str, note: str) -> Mark: ...
+    async def mute(self, rule: str, subject: str, until: datetime, by: str, note: str) -> Mark: ...
+    async def take_back(self, mark_key: str, by: str) -> bool: ...
+
+
+class Asking(Protocol):
+    """What is read from NATS only when somebody asks. What is not there is a LookupError."""
+
+    async def job(self, key: str) -> JobDetail: ...
+    async def message(self, stream: str, sequence: int, subjects: Sequence[str]) -> Message: ...
+    async def subjects(self, stream: str, limit: int) -> Subjects: ...
+
+
+def store_of(board: Board) -> Keeping | None:
+    """The worker's store; None while it has none."""
+    return board.store
+
+
+def desk_of(board: Board) -> Desk:
+    """The attention desk; 503 while there is none."""
+    desk: Desk | None = getattr(board, "attention", None)
+    return there(desk, "way to keep what people say about findings")
+
+
+def inquiry_of(board: Board) -> Asking:
+    """The inquiry; 503 while there is none."""
+    inquiry: Asking | None = getattr(board, "inquiry", None)
+    return there(inquiry, "way to ask NATS for single things")
+
+
+def there(part: Part | None, what: str) -> Part:
+    """The part, or 503 with a sentence while this worker has none."""
+    if part is None:
+        raise HTTPException(503, f"this worker has no {what} yet")
+    return part
