@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,12 +35,19 @@ def program() -> typer.Typer:
     watchdeck.command("findings")(_findings)
     watchdeck.command("explain")(_explain)
     watchdeck.command("doctor")(_doctor)
+    watchdeck.command("backup")(_backup)
+    watchdeck.command("restore")(_restore)
     watchdeck.command("keys")(_keys)
     watchdeck.command("completion")(_completion)
     config = typer.Typer(rich_markup_mode=None, help="Show the settings in force, and where each comes from.")
     config.command("show")(_config_show)
     config.command("path")(_config_path)
     watchdeck.add_typer(config, name="config")
+    token = typer.Typer(rich_markup_mode=None, help="Tokens for those who ask the worker over the network.")
+    token.command("create")(_token_create)
+    token.command("list")(_token_list)
+    token.command("revoke")(_token_revoke)
+    watchdeck.add_typer(token, name="token")
     return watchdeck
 
 
@@ -197,6 +205,50 @@ def _doctor(context: typer.Context) -> int:
     from app.cli.doctor import run_doctor
 
     return run_doctor(_settings(context), os.environ)
+
+
+def _token_create(
+    context: typer.Context,
+    role: Annotated[str, typer.Option(metavar="ROLE", help="member, operator, admin or owner.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Whose it is; you on this host if not given.")] = "",
+    expires: Annotated[str, typer.Option(metavar="TIME", help="Ends by itself after so long, such as 30d.")] = "",
+) -> int:
+    """Print a new token, alone on stdout. It cannot be shown again: only a hash of it is kept."""
+    from app.cli.tokens import create_token
+
+    return create_token(_settings(context), role=role, name=name, expires=expires)
+
+
+def _token_list(context: typer.Context) -> int:
+    """All tokens, without their secrets."""
+    from app.cli.tokens import list_tokens
+
+    return list_tokens(_settings(context))
+
+
+def _token_revoke(context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
+    """End a token at once and for good."""
+    from app.cli.tokens import revoke_token
+
+    return revoke_token(_settings(context), id)
+
+
+def _backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; on any disk.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> int:
+    """Copy what the worker keeps to a file, also while it runs."""
+    from app.cli.backup import run_backup
+
+    return run_backup(_settings(context), file, force=force)
+
+
+def _restore(context: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
+    """Put a backup in the place of what the worker keeps; the worker must not run. The old one is kept."""
+    from app.cli.backup import run_restore
+
+    return run_restore(_settings(context), file)
 
 
 def _keys(

@@ -26,8 +26,8 @@ _CHECK_PATIENCE = 2.0
 _log = logging.getLogger(__name__)
 
 
-class _Damaged(Exception):
-    """The file cannot be used, and what is in it must not be lost."""
+class Damaged(ValueError):
+    """The file is not a whole store; what is in it must not be lost."""
 
 
 class Opening:
@@ -96,10 +96,10 @@ class Opening:
         make_private(self.database)
         try:
             if self._marker.exists():
-                raise _Damaged(clean(self._marker.read_text(errors="replace"), 200) or "it was found damaged")
-            _require_header(self.database)
+                raise Damaged(clean(self._marker.read_text(errors="replace"), 200) or "it was found damaged")
+            require_database(self.database)
             return self._sound()
-        except _Damaged as found:
+        except Damaged as found:
             why = str(found)
         except sqlite3.DatabaseError as error:
             if not damaged(error):
@@ -135,7 +135,7 @@ class Opening:
         check = SoundnessCheck(self.database, self.found_damaged)
         verdict = check.wait(_CHECK_PATIENCE)
         if verdict:
-            raise _Damaged(clean(verdict, 200))
+            raise Damaged(clean(verdict, 200))
         self._check = check if verdict is None else None
 
     def _bring_up(self, raw: sqlite3.Connection, connection: Connection) -> None:
@@ -155,7 +155,7 @@ class Opening:
 
 
 def schema_of(raw: sqlite3.Connection, database: Path) -> str:
-    """The schema of a database of ours, empty for one without tables; a StoreRefused if it is not ours or newer."""
+    """The schema of a database of ours, empty for one without tables; raises StoreRefused or Damaged."""
     application = raw.execute("PRAGMA application_id").fetchone()[0]
     tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables and application in (0, APPLICATION):
@@ -163,11 +163,11 @@ def schema_of(raw: sqlite3.Connection, database: Path) -> str:
     if application != APPLICATION:
         raise StoreRefused(f"{database} is a database of something else: choose another with --database")
     if not {"alembic_version", "meta"} <= tables:
-        raise _Damaged("tables are missing")
+        raise Damaged("tables are missing")
     found = raw.execute("SELECT version_num FROM alembic_version").fetchone()
     schema = str(found[0]) if found else ""
     if not schema or not _meta(raw, "id"):
-        raise _Damaged("it does not say what it is")
+        raise Damaged("it does not say what it is")
     if schema > SCHEMA:
         raise StoreRefused(
             f"session store {database} has schema {schema}, written by watchdeck {clean(_meta(raw, 'version'), 40)}; "
@@ -181,8 +181,8 @@ def _meta(raw: sqlite3.Connection, name: str) -> str:
     return str(found[0]) if found else ""
 
 
-def _require_header(database: Path) -> None:
-    """Raises _Damaged if the file is no SQLite database; an empty one is as good as none."""
+def require_database(database: Path) -> None:
+    """Raises Damaged if the file is no SQLite database; an empty one is as good as none."""
     try:
         with database.open("rb") as file:
             header = file.read(len(_HEADER))
@@ -191,4 +191,4 @@ def _require_header(database: Path) -> None:
     except IsADirectoryError:
         raise StoreRefused(f"the session store {database} is a folder: choose another with --database") from None
     if header and header != _HEADER:
-        raise _Damaged("it is no database")
+        raise Damaged("it is no database")

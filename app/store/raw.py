@@ -40,6 +40,11 @@ def open_to_read(database: Path) -> sqlite3.Connection:
     return connection
 
 
+def plain(database: Path) -> sqlite3.Connection:
+    """A connection to a file that exists, as SQLite makes it."""
+    return _connect(database, "rw")
+
+
 def _connect(database: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(database))}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
