@@ -6,6 +6,7 @@ without a word. Here a message goes as bytes straight to the handler of its subs
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,9 @@ from app.sources.errors import SourceError
 
 Handler = Callable[[bytes, bytes, bytes, bytes | None], None]
 """Takes subject, reply subject, payload and raw headers of one message. Must not block."""
+
+_AT_ONCE = 256
+"""Messages taken in without a pause."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +44,7 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
         super().__init__()
         self._want_tls = want_tls
         self._handlers: dict[int, Handler] = {}
+        self._taken = 0
 
     @property
     def greeting(self) -> dict[str, Any]:
@@ -73,6 +78,9 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
             handler(subject, reply, data, headers)
         except Exception:
             _log.exception("a message could not be taken in")
+        self._taken += 1
+        if self._taken % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # the client reads on as long as there is something: others must get their turn
 
     async def _process_connect_init(self) -> None:
         transport: Any = self._transport

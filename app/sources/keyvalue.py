@@ -7,8 +7,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from nats.nuid import NUID
 
@@ -19,7 +19,7 @@ from app.sources.connection import NatsLink
 from app.sources.errors import ApiError, LinkDown, NotPermitted, SourceError
 from app.sources.jsapi import JetStreamApi
 from app.sources.kvmessage import NANO, Entry, marker, position
-from app.sources.kvpoll import POLL_EVERY, poll
+from app.sources.kvpoll import POLL_EVERY, last_values, subjects_of
 from app.sources.tasks import ended, happened
 from app.sources.wire import ConsumerMade, Head
 
@@ -30,6 +30,7 @@ SILENT = 5.0
 THRESHOLD = 5.0
 """Seconds after which the server removes a consumer that nobody listens to."""
 _RETRY = 1.0
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +52,21 @@ class Bucket:
     """The live keys and markers of one bucket, in `entries`, by key.
 
     Remade by itself after a reconnect, a gap or silence; `check()` adds what only the list of streams can tell.
-    `filter_subject` narrows it to a part of the bucket (`jobs.>`).
+    `filter_subject` narrows it to a part of the bucket (`jobs.>`). `headers_only`: values are not sent, an entry's
+    value is empty. `written_once`: no key is ever written twice, so that without a consumer each is read only once
+    (a deletion is then not seen).
     """
 
-    def __init__(self, link: NatsLink, bucket: str, filter_subject: str = ">", *, api: JetStreamApi) -> None:
+    def __init__(
+        self,
+        link: NatsLink,
+        bucket: str,
+        filter_subject: str = ">",
+        *,
+        api: JetStreamApi,
+        headers_only: bool = False,
+        written_once: bool = False,
+    ) -> None:
         self._link = link
         self._api = api
         self.bucket = bucket
@@ -62,6 +74,9 @@ class Bucket:
         self._prefix = f"$KV.{bucket}."
         self._subject = self._prefix + filter_subject
         self._whole = filter_subject == ">"
+        self._headers_only = headers_only
+        self._written_once = written_once
+        self._in_order = True  # entries stand in the order of the stream
         self.entries: dict[str, Entry] = {}
         self._loaded = 0  # generation of the link in which a whole listing was taken in; 0: none since the last break
         self.error: SourceError | None = None
@@ -89,6 +104,17 @@ class Bucket:
         """Keys that were written, deleted or dropped since the last call."""
         changed, self._changed = self._changed, set()
         return changed
+
+    def revision(self, key: str) -> int:
+        """Stream sequence of the last message of a key; 0 where it is not known."""
+        entry = self.entries.get(key)
+        return entry.revision if entry is not None else 0
+
+    def release(self, key: str) -> None:
+        """The key's value was read and will not be asked for again: its memory is given back."""
+        entry = self.entries.get(key)
+        if entry is not None and entry.value:
+            self.entries[key] = replace(entry, value=b"")
 
     def check(self, stream: Stream | None, broker_now: datetime) -> None:
         """Compares with the stream as just listed: re-created, ahead of us, purged, expired. Call once a collection.
@@ -134,11 +160,18 @@ class Bucket:
         return stream.messages < sum(1 for entry in self.entries.values() if entry.revision <= stream.last_seq)
 
     def _expire(self, stream: Stream, broker_now: datetime) -> None:
-        """Expiry sends nothing: entries age out by the broker's time of the message, on the broker's clock."""
-        if stream.max_age <= 0:
-            return
-        oldest = broker_now - timedelta(seconds=stream.max_age)
-        for key in [key for key, entry in self.entries.items() if entry.at < oldest]:
+        """Expiry sends nothing: entries age out by the broker's time of the message, on the broker's clock.
+
+        What stands before the stream's first message is gone too, be it by age, by a limit or by a purge.
+        """
+        oldest = broker_now - timedelta(seconds=stream.max_age) if stream.max_age > 0 else _NEVER
+        gone = []
+        for key, entry in self.entries.items():
+            if entry.at < oldest or 0 < entry.revision < stream.first_seq:
+                gone.append(key)
+            elif self._in_order:
+                break
+        for key in gone:
             self._drop(key)
 
     async def settle(self, timeout: float) -> None:
@@ -226,6 +259,7 @@ class Bucket:
             "mem_storage": True,
             "num_replicas": 1,
             "max_deliver": 1,
+            "headers_only": self._headers_only,
         }
         request = {"stream_name": self.stream, "config": config, "action": "create"}
         call = f"CONSUMER.CREATE.{self.stream}.{name}.{self._subject}"
@@ -251,10 +285,25 @@ class Bucket:
     async def _poll(self) -> float:
         """The way without a consumer: keys by `STREAM.INFO`, values by `DIRECT.GET`."""
         self.polling = True
-        found = await poll(self._api, self.stream, self._prefix, self._subject)
-        for key, (value, revision, at, headers) in found.items():
-            self._put(key, Entry(value, revision, at, marker(headers)))
-        for key in self.entries.keys() - found.keys():
+        self._in_order = False
+        subjects = await subjects_of(self._api, self.stream, self._subject)
+        keys = {subject.removeprefix(self._prefix): subject for subject in subjects}
+        if self._headers_only or self._written_once:
+            wanted = [subject for key, subject in keys.items() if key not in self.entries]
+        else:
+            wanted = subjects
+        if self._headers_only:
+            now = self._link.now()
+            for subject in wanted:
+                self._put(subject.removeprefix(self._prefix), Entry(b"", 0, now))
+        else:
+            found = await last_values(self._api, self.stream, wanted)
+            for subject, (value, revision, at, headers) in found.items():
+                self._put(subject.removeprefix(self._prefix), Entry(value, revision, at, marker(headers)))
+            for subject in wanted:
+                if subject not in found:
+                    keys.pop(subject.removeprefix(self._prefix), None)
+        for key in self.entries.keys() - keys.keys():
             self._drop(key)
         self._done()
         return POLL_EVERY
@@ -306,6 +355,12 @@ class Bucket:
         self._settled.set()
 
     def _put(self, key: str, entry: Entry) -> None:
+        before = self.entries.get(key)
+        if before is not None:
+            if before.revision == entry.revision > 0 and before.at == entry.at:
+                return  # a new listing brings again what is known
+            if self._in_order:
+                del self.entries[key]
         self.entries[key] = entry
         self._changed.add(key)
 

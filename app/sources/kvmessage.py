@@ -31,7 +31,7 @@ class Entry:
 
 def marker(headers: bytes | None) -> str:
     """The marker in a message's headers, empty for a value."""
-    if not headers:
+    if not headers or (b"KV-Operation" not in headers and b"Nats-Marker-Reason" not in headers):
         return ""
     found = fields(headers)
     operation = found.get("KV-Operation", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -26,24 +27,28 @@ Found = tuple[bytes, int, datetime, bytes | None]
 _times = msgspec.json.Decoder(datetime)
 
 
-async def poll(api: JetStreamApi, stream: str, prefix: str, subject: str) -> dict[str, Found]:
-    """All entries under `subject`, by key. Raises what a request raises."""
-    subjects = await _subjects(api, stream, subject)
+async def last_values(api: JetStreamApi, stream: str, subjects: Iterable[str]) -> dict[str, Found]:
+    """The last message of each subject that has one, by subject. Raises what a request raises."""
     found: dict[str, Found] = {}
-    flight = asyncio.Semaphore(_IN_FLIGHT)
+    left = iter(subjects)
     way = _Way()
 
-    async def read(one: str) -> None:
-        async with flight:
-            message = await way.last(api, stream, one)
-        if message is not None:
-            found[one.removeprefix(prefix)] = message
+    async def read() -> None:
+        try:
+            for one in left:
+                message = await way.last(api, stream, one)
+                if message is not None:
+                    found[one] = message
+        finally:
+            for _ in left:  # after a failure nobody goes on
+                pass
 
-    await asyncio.gather(*(read(one) for one in subjects))
+    await asyncio.gather(*(read() for _ in range(_IN_FLIGHT)))
     return found
 
 
-async def _subjects(api: JetStreamApi, stream: str, subject: str) -> list[str]:
+async def subjects_of(api: JetStreamApi, stream: str, subject: str) -> list[str]:
+    """The subjects that hold messages, of those that `subject` covers. Raises what a request raises."""
     names: list[str] = []
     while True:
         request = {"subjects_filter": subject, "offset": len(names)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from app.sources.inquiry import Inquiry
     from app.store.store import Store
 
 PULSE_PATIENCE = 30.0
@@ -51,6 +52,7 @@ class Board:
     listening: str = ""  # where the API is served on TCP, `127.0.0.1:8000`; empty: nowhere
     unreachable: str = "not connected yet"  # why there is no NATS connection, in words; empty while there is one
     store: Store | None = None  # what this worker keeps on disk, from before it serves until it has ended
+    inquiry: Inquiry | None = None  # answers single questions about jobs and messages
     _published: asyncio.Event = field(default_factory=asyncio.Event)
     _decks: dict[str, _Deck] = field(default_factory=dict)
     _pulse: float = field(default_factory=time.monotonic)

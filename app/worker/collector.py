@@ -66,6 +66,7 @@ class Collector:
         self._board = board
         self._clock = clock
         self._sources = sources or nats_sources(settings, clock)
+        board.inquiry = self._sources.inquiry
         self._interval = settings.nats.interval or 1.0
         self._assembly = Assembly(
             judge or TriageJudge(settings.thresholds, settings.runbooks),
@@ -190,6 +191,8 @@ class Collector:
 
     def _publish(self) -> None:
         link, board = self._sources.link, self._board
+        advisories = self._sources.advisories()
+        self._sources.note(advisories)
         board.unreachable = "" if link.up else link.connection.error or "not connected yet"
         if link.up and self._broker.mark == self._fleet.mark == link.generation:
             board.collected = True
@@ -207,7 +210,7 @@ class Collector:
                     services=self._services.facts,
                     host=self._host.facts,
                     own=self._parts(),
-                    advisories=self._sources.advisories(),
+                    advisories=advisories,
                     states=self._states(),
                 )
             )

@@ -15,8 +15,10 @@ from app.settings import Settings
 from app.sources.advisories import ADVISORY_SOURCE, AdvisorySource
 from app.sources.connection import NatsLink
 from app.sources.host import HostSource
+from app.sources.inquiry import Inquiry
 from app.sources.jetstream import BrokerFacts, JetStreamSource
 from app.sources.jobs import JobFacts, JobSource
+from app.sources.jsapi import JetStreamApi
 from app.sources.registry import FleetFacts, FleetSource
 from app.sources.services import ServiceFacts, ServiceSource
 
@@ -53,6 +55,10 @@ async def _no_advisories(now: datetime) -> SourceState:
     return SourceState(ADVISORY_SOURCE)
 
 
+def _not_noted(advisories: tuple[Advisory, ...]) -> None:
+    """Nobody keeps dead letters of them."""
+
+
 async def _no_host(now: datetime) -> Mapping[str, Component]:
     return {}
 
@@ -68,6 +74,8 @@ class Sources:
     services: Callable[[datetime], Awaitable[ServiceFacts]] = _no_services
     listen: Callable[[datetime], Awaitable[SourceState]] = _no_advisories
     advisories: Callable[[], tuple[Advisory, ...]] = tuple
+    note: Callable[[tuple[Advisory, ...]], None] = _not_noted
+    inquiry: Inquiry | None = None
     host: Callable[[datetime], Awaitable[Mapping[str, Component]]] = _no_host
     choose: Callable[[str], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
@@ -92,7 +100,18 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
     )
 
     services = ServiceSource(link, enabled=settings.services_api.enabled)
-    jobs, advisories, host = JobSource(), AdvisorySource(link), HostSource(settings.state_dir)
+    jobs = JobSource(
+        link,
+        job_queue=names.job_queue,
+        jobs_stream=names.jobs_stream,
+        dlq_stream=names.dlq_stream,
+        dead_letters=names.dead_letters,
+        domain=nats.domain,
+        api_prefix=nats.api_prefix,
+    )
+    api = JetStreamApi(link, domain=nats.domain, api_prefix=nats.api_prefix)
+    inquiry = Inquiry(api, jobs, payload=settings.peek.payload)
+    advisories, host = AdvisorySource(link), HostSource(settings.state_dir)
 
     async def close() -> None:
         for source in (broker, fleet, jobs, advisories):
@@ -106,6 +125,8 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
         services=services.collect,
         listen=advisories.collect,
         advisories=advisories.take,
+        note=jobs.note,
+        inquiry=inquiry,
         host=host.collect,
         choose=fleet.choose,
         close=close,
