@@ -20,7 +20,8 @@ class Mark:
     """What somebody said of a finding, or of a rule for a pattern of subjects.
 
     An acknowledgement holds until its finding clears or gets worse: a higher `level`, twice the value `measured`, or
-    `joined` and three more folded under it, or after 24 h. `until` is when a snooze or mute ends by itself.
+    `joined` and three more folded under it, or after 24 h. `until` is when a snooze or mute ends by itself, and when an
+    acknowledgement ceased to hold: then its finding still tells whose it was.
     """
 
     key: str  # `ack|<finding id>`, `snooze|<finding id>`, `mute|<rule>|<subject>`

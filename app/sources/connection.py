@@ -19,6 +19,7 @@ from nats.nuid import NUID
 from app.model.broker import Cause, Connection, LinkState, ServerInfo
 from app.model.text import clean
 from app.settings import NatsSettings
+from app.sources.apiuse import ApiCounter
 from app.sources.client import Handler
 from app.sources.credentials import Credentials
 from app.sources.dial import Live, dial, let_go
@@ -47,7 +48,8 @@ class NatsLink:
     """The connection of one site. `connection` and `server` are immutable records, replaced on change.
 
     `generation` grows by one with each successful connection; `clock_offset` is how many seconds the broker's clock is
-    ahead of ours; `api_calls` counts `STREAM.*` and `CONSUMER.*` requests of all sources, for the request budget.
+    ahead of ours; `api_calls` counts `STREAM.*` and `CONSUMER.*` requests of all sources, for the request budget;
+    `api` how the JetStream API has answered all of them.
     """
 
     def __init__(self, settings: NatsSettings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -58,6 +60,7 @@ class NatsLink:
         self.generation = 0
         self.clock_offset = 0.0
         self.api_calls = 0
+        self.api = ApiCounter()
         self.account = ""  # public key of the account, where our user JWT names it
         self.on_change: Callable[[], None] | None = None
         self._live: Live | None = None
@@ -216,6 +219,7 @@ class NatsLink:
             self._told = told(greeting, live.server, self._settings.url)
             self.generation += 1
             self._samples.clear()
+            self.api.forget()
             self._live = live
             again = self.generation > 1
             self._change(

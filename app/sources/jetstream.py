@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.model.broker import Account, Consumer, LinkState, Stream
-from app.model.snapshot import SourceState
+from app.model.snapshot import ApiUse, SourceState
 from app.sources import jsapi
 from app.sources.account import AccountReader
 from app.sources.connection import NatsLink
@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 class BrokerFacts:
     """What one collection knows. Rows that did not change are the same objects as in the facts before.
 
-    `states` are those of `account`, `streams` and `consumers`; `interval` is in seconds and in force now.
+    `states` are those of `account`, `streams` and `consumers`; `interval` is in seconds and in force now; `api` is how
+    the API has answered.
     """
 
     account: Account | None = None
@@ -41,6 +42,7 @@ class BrokerFacts:
     consumers: Mapping[str, Consumer] = field(default_factory=dict)
     states: tuple[SourceState, ...] = ()
     interval: float = 1.0
+    api: ApiUse = ApiUse()
 
 
 class JetStreamSource:
@@ -237,4 +239,5 @@ class JetStreamSource:
             self._tables.consumer_records(),
             self._states.all(),
             interval,
+            self._link.api.use(self._link.now()),
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -53,31 +55,50 @@ class JetStreamApi:
         if name.startswith(("STREAM.", "CONSUMER.")):
             self.link.api_calls += 1
         body = b"" if payload is None else msgspec.json.encode(payload)
-        answer = await self.link.request(self.subject(name), body, timeout)
-        return decode(answer, kind)
+        with self._counted() as sent:
+            answer = await self.link.request(self.subject(name), body, timeout)
+            decoded = decode(answer, kind)
+            self.link.api.answered(sent)
+        return decoded
 
     async def pages(self, name: str, *, clock: bool = False) -> Sequence[Page]:
         """All pages of a list, its rows still bytes. `clock`: shows the link the broker's clock. Raises as `call`."""
         pages: list[Page] = []
         while True:
             rows = sum(len(page.streams or ()) + len(page.consumers or ()) for page in pages)
-            sent = self.link.now()
             self.link.api_calls += 1
             body = msgspec.json.encode({"offset": rows}) if rows else b""
-            answer = await self.link.request(self.subject(name), body, LIST_TIMEOUT)
-            received = self.link.now()
-            try:
-                page = _pages.decode(answer)
-            except msgspec.MsgspecError as error:
-                raise SourceError(f"answer not understood: {clean(str(error), 200)}") from error
-            if page.error is not None:
-                raise ApiError(page.error.code, page.error.err_code, clean(page.error.description, 200))
+            with self._counted() as sent:
+                answer = await self.link.request(self.subject(name), body, LIST_TIMEOUT)
+                received = self.link.now()
+                page = _page(answer)
+                self.link.api.answered(sent)
             if clock and page.streams and page.streams[-1].ts is not None:
                 self.link.saw_clock(page.streams[-1].ts, sent, received)
             pages.append(page)
             got = len(page.streams or ()) + len(page.consumers or ())
             if not got or rows + got >= page.total:
                 return pages
+
+    @contextmanager
+    def _counted(self) -> Iterator[datetime]:
+        """One request, sent now: how it fails is counted."""
+        sent = self.link.now()
+        try:
+            yield sent
+        except SourceError as error:
+            self.link.api.failed(sent, error)
+            raise
+
+
+def _page(answer: bytes) -> Page:
+    try:
+        page = _pages.decode(answer)
+    except msgspec.MsgspecError as error:
+        raise SourceError(f"answer not understood: {clean(str(error), 200)}") from error
+    if page.error is not None:
+        raise ApiError(page.error.code, page.error.err_code, clean(page.error.description, 200))
+    return page
 
 
 def decode(answer: bytes, kind: type[T]) -> T:

@@ -145,6 +145,7 @@ class Assembly:
             watching_since=self._since,
             version=__version__,
             actions=self._actions,
+            api=broker.api,
         )
         return self.last.site if site == self.last.site else site
 
@@ -191,7 +192,8 @@ def _differ(old: Snapshot, new: Snapshot) -> bool:
 def _still(site: Site) -> Site:
     """The site without what moves with every look: times of travel, clocks, totals of API requests."""
     account: Account | None = site.account and replace(site.account, api_total=0, api_errors=0)
-    return replace(site, connection=replace(site.connection, rtt=None), clock_offset=0.0, account=account)
+    api = replace(site.api, calls=0, failed=0)
+    return replace(site, connection=replace(site.connection, rtt=None), clock_offset=0.0, account=account, api=api)
 
 
 def failed(state: SourceState, error: str) -> SourceState:

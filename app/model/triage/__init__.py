@@ -13,15 +13,38 @@ from app.model.fleet import Agent
 from app.model.rates import History
 from app.model.snapshot import Capability, Snapshot
 from app.model.text import clean
-from app.model.triage import agents, consumers, nats, sources, streams
+from app.model.triage import (
+    account,
+    agents,
+    consumers,
+    deadletters,
+    jobs,
+    losing,
+    nats,
+    services,
+    sources,
+    streamlimits,
+    streams,
+)
+from app.model.triage.account import Account
 from app.model.triage.candidates import Candidate, Context, Owners
-from app.model.triage.correlate import Groups, correlate
+from app.model.triage.clocks import Clocks
+from app.model.triage.correlate import correlate
+from app.model.triage.deadletters import DeadLetters
+from app.model.triage.felt import Felt
+from app.model.triage.groups import Groups
 from app.model.triage.hysteresis import Held, step
+from app.model.triage.jetstream import JetStream
+from app.model.triage.jobs import Jobs
 from app.model.triage.known import departed, frozen, owners, unanswered, vanished
+from app.model.triage.leaders import Leaders
+from app.model.triage.losses import Losses
 from app.model.triage.records import Records
+from app.model.triage.replicas import Replicas
 from app.model.triage.rules import RULES, THRESHOLDS
 from app.model.triage.rules import explain as explain_rule
 from app.model.triage.thresholds import ThresholdError, Thresholds
+from app.model.triage.versions import Versions
 
 __all__ = ["RULES", "ThresholdError", "Triage", "explain_rule"]
 
@@ -55,6 +78,11 @@ class Triage:
         self._held: dict[str, Held] = {}
         self._consumers = Records(consumers.judge)
         self._agents = Records(agents.judge)
+        self._losses = Losses()
+        self._jetstream, self._account = JetStream(), Account()
+        self._leaders, self._replicas = Leaders(), Replicas()
+        self._clocks, self._versions = Clocks(), Versions()
+        self._jobs, self._letters = Jobs(), DeadLetters()
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
         self._folded_at: datetime | None = None
@@ -64,27 +92,34 @@ class Triage:
         self._owned: Mapping[str, Consumer] | None = None
         self._left: frozenset[str] = frozenset()
         self._known_agents: Mapping[str, Agent] | None = None
+        self._believed: frozenset[str] = frozenset()  # agents whose clocks were off at the last judgement of them
 
     def explain(self, rule: str, stream: str = "") -> str:
         """A rule in words, with its thresholds in force and where each comes from. KeyError for an unknown rule."""
         return explain_rule(rule, self._thresholds, stream)
 
-    def judge(self, snapshot: Snapshot, history: History) -> Mapping[str, Finding]:
+    def judge(
+        self, snapshot: Snapshot, history: History, acked: frozenset[str] = frozenset()
+    ) -> Mapping[str, Finding]:
         """The findings of now by id, most urgent first. One that is as before is the same object.
+
+        `acked` are the ids of findings that somebody has acknowledged: what was lost is shown until then.
 
         What rests on a source that brings no fresh facts is kept as last known: neither raised nor cleared.
         """
         if snapshot.at is None:
             return self._findings
-        context = self._context(snapshot, history)
+        context = self._context(snapshot, history, acked)
+        self._settle(context)
         stale = frozen(snapshot)
         found = {candidate.id: candidate for candidate in self._candidates(context, stale)}
         self._step(found, context, stale)
         if self._make(context, stale) or self._figures_due(snapshot):
             self._folded_at = snapshot.at
             self._folded_of = (snapshot.consumers, snapshot.agents)
+            felt = Felt(context, self._jobs, self._letters)
             made = {name: each.finding for name, each in self._made.items()}
-            self._findings = self._same(correlate(made, self._fault_since, context, self._groups))
+            self._findings = self._same(correlate(made, self._fault_since, context, self._groups, felt))
         return self._findings
 
     def _figures_due(self, snapshot: Snapshot) -> bool:
@@ -96,7 +131,17 @@ class Triage:
             return False
         return len(self._made) < _FLOOD or (snapshot.at - self._folded_at).total_seconds() >= _FLOOD_PACE
 
-    def _context(self, snapshot: Snapshot, history: History) -> Context:
+    def _settle(self, context: Context) -> None:
+        """What was lost is no news once somebody who saw it has acknowledged it."""
+        for name in context.acked:
+            key = name.removeprefix(losing.LOSING + "|")
+            if key != name and name in self._made and self._losses.of(key) is not None:
+                self._losses.settle(key)
+                self._consumers.again((key,))
+        if self._losses.size > len(context.snapshot.consumers):
+            self._losses.keep_only(context.snapshot.consumers.keys())
+
+    def _context(self, snapshot: Snapshot, history: History, acked: frozenset[str]) -> Context:
         now = (snapshot.at or datetime.now(UTC)) + timedelta(seconds=snapshot.site.clock_offset)
         registry, states = snapshot.sources.get("registry"), snapshot.sources
         fleet = Capability.FLEET in snapshot.site.capabilities and registry is not None and registry.fresh
@@ -110,17 +155,51 @@ class Triage:
             self._known_agents = snapshot.agents
         # A row that a long sweep has not come back to yet says how things were up to one sweep ago.
         sweep = interval if interval > 2 else 0.0
-        return Context(snapshot, history, self._thresholds, now, self._owners, self._left, fleet, sweep)
+        return Context(
+            snapshot,
+            history,
+            self._thresholds,
+            now,
+            self._owners,
+            self._left,
+            fleet,
+            sweep,
+            self._clocks.skewed,
+            acked,
+            self._losses,
+        )
 
     def _candidates(self, context: Context, stale: frozenset[str]) -> Iterator[Candidate]:
         yield from nats.judge(context)
+        yield from self._jetstream.candidates(context)
         yield from sources.judge(context)
+        yield from self._clocks.candidates(context, fleet=agents.SOURCE not in stale)
+        if account.SOURCE not in stale:
+            yield from self._account.tiers(context)
         if streams.SOURCE not in stale:
             yield from streams.judge(context)
+            yield from streamlimits.judge(context)
+            yield from account.streams(context)
+            yield from self._leaders.streams(context)
+            yield from self._replicas.candidates(context)
         if consumers.SOURCE not in stale:
+            yield from self._leaders.consumers(context)
             yield from self._consumers.candidates(context.snapshot.consumers, context)
         if agents.SOURCE not in stale:
+            if self._believed is not context.skewed:
+                self._agents.again(self._believed ^ context.skewed)
+                self._believed = context.skewed
             yield from self._agents.candidates(context.snapshot.agents, context)
+            yield from self._versions.candidates(context)
+        yield from self._of_work(context, stale)
+
+    def _of_work(self, context: Context, stale: frozenset[str]) -> Iterator[Candidate]:
+        if jobs.SOURCE not in stale:
+            yield from self._jobs.candidates(context)
+        if deadletters.SOURCE not in stale:
+            yield from self._letters.candidates(context)
+        if services.SOURCE not in stale:
+            yield from services.judge(context)
 
     def _step(self, found: Mapping[str, Candidate], context: Context, stale: frozenset[str]) -> None:
         now, held = context.now.timestamp(), self._held

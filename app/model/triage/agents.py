@@ -108,6 +108,7 @@ def _condition(agent: Agent, condition: Condition, context: Context, limits: Lim
     full = disk and share is not None and share >= limits["crit"]
     kept = disk and share is not None and share >= 0.9 * limits["crit"]
     what = condition.reason or condition.type
+    since = None if agent.key in context.skewed else condition.since  # by the agent's own clock
     return Candidate(
         CONDITION,
         f"{agent.key}|{condition.type}",
@@ -117,8 +118,8 @@ def _condition(agent: Agent, condition: Condition, context: Context, limits: Lim
         Severity.CRIT if full else Severity.WARN,
         (f"agent:{agent.key}",),
         keep=Severity.CRIT if kept else Severity.WARN,
-        begun=condition.since,
-        since=condition.since,
+        begun=since,
+        since=since,
         hold=limits["for"],
         clear=limits["clear"],
         detail=" ".join(filter(None, (condition.type, _labels(agent)))),

@@ -12,6 +12,7 @@ from app.model.fleet import Agent
 from app.model.rates import History
 from app.model.snapshot import Site, Snapshot
 from app.model.text import age_step, duration
+from app.model.triage.losses import Losses
 from app.model.triage.thresholds import Thresholds
 
 NEVER = float("inf")
@@ -45,6 +46,7 @@ class Candidate:
     steps: tuple[Step, ...] = ()
     measured: float | None = None
     source: str = ""
+    silent: bool = False  # it is about its row's not answering
 
     @property
     def id(self) -> str:
@@ -82,6 +84,9 @@ class Context:
     left: frozenset[str] = frozenset()  # agents whose last word was a farewell, also long ago
     fleet: bool = False  # there is one, and its registry is fresh
     sweep: float = 0.0  # seconds by which a consumer's facts may be older than the snapshot
+    skewed: frozenset[str] = frozenset()  # agents whose clock is off: their own times are not to be believed
+    acked: frozenset[str] = frozenset()  # ids of findings that somebody has acknowledged
+    losses: Losses = field(default_factory=Losses)
 
     @property
     def site(self) -> Site:

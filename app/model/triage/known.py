@@ -7,10 +7,19 @@ from collections.abc import Mapping
 from app.model.broker import Answer, Consumer, LinkState, Stream
 from app.model.fleet import Agent, Presence, parse_consumer
 from app.model.snapshot import Snapshot, SourceStatus
-from app.model.triage import agents, consumers, streams
+from app.model.triage import account, agents, consumers, deadletters, jobs, services, streams
 from app.model.triage.candidates import Candidate, Owners
 
-_SOURCES = (streams.SOURCE, consumers.SOURCE, agents.SOURCE)
+_SOURCES = (
+    account.SOURCE,
+    streams.SOURCE,
+    consumers.SOURCE,
+    agents.SOURCE,
+    jobs.SOURCE,
+    deadletters.SOURCE,
+    services.SOURCE,
+)
+_ROWS = frozenset(("stream", "consumer", "agent"))
 
 
 def frozen(snapshot: Snapshot) -> frozenset[str]:
@@ -27,12 +36,13 @@ def frozen(snapshot: Snapshot) -> frozenset[str]:
 
 def vanished(candidate: Candidate, snapshot: Snapshot) -> bool:
     """Whether the row that a candidate is about is there no more."""
-    return bool(candidate.source) and _row(candidate, snapshot) is None
+    kind = candidate.refs[0].partition(":")[0]
+    return bool(candidate.source) and kind in _ROWS and _row(candidate, snapshot) is None
 
 
 def unanswered(candidate: Candidate, snapshot: Snapshot) -> bool:
     """Whether the row that a candidate is about is known by name only at present."""
-    if candidate.source in ("", agents.SOURCE):
+    if candidate.silent or candidate.source not in (streams.SOURCE, consumers.SOURCE):
         return False
     row = _row(candidate, snapshot)
     return isinstance(row, Stream | Consumer) and row.answer is not Answer.OK

@@ -1,9 +1,10 @@
-"""Rules about the NATS connection: `nats.unreachable`, `nats.credentials`."""
+"""Rules about the NATS connection: `nats.unreachable`, `nats.credentials`, `nats.slow`, `nats.permission`."""
 
 from __future__ import annotations
 
 from app.model.broker import Cause, Connection, LinkState
 from app.model.findings import Evidence, Severity
+from app.model.snapshot import SourceState, SourceStatus
 from app.model.text import duration
 from app.model.triage.candidates import Candidate, Context, length
 from app.model.triage.steps import nats, steps
@@ -11,6 +12,8 @@ from app.model.triage.thresholds import Limits, Threshold, Unit, written
 
 UNREACHABLE = "nats.unreachable"
 CREDENTIALS = "nats.credentials"
+SLOW = "nats.slow"
+PERMISSION = "nats.permission"
 
 THRESHOLDS = {
     UNREACHABLE: (
@@ -21,10 +24,18 @@ THRESHOLDS = {
         Threshold("warn", Unit.SECONDS, 7 * 86400.0, "left until the credentials expire"),
         Threshold("crit", Unit.SECONDS, 86400.0, "left until the credentials expire"),
     ),
+    SLOW: (
+        Threshold("warn", Unit.SECONDS, 0.5, "to the server and back, the middle of several pings"),
+        Threshold("crit", Unit.SECONDS, 1.0, "to the server and back, the middle of several pings"),
+        Threshold("for", Unit.SECONDS, 30.0, "before it shows"),
+        Threshold("clear", Unit.SECONDS, 30.0, "faster before it is over"),
+    ),
+    PERMISSION: (),
 }
 
 REF = "source:nats"
 
+_OPTIONAL = frozenset(("services", "advisories", "facts", "state"))
 _REFUSED = frozenset((Cause.AUTHORIZATION, Cause.EXPIRED))
 _CAUSES = {
     Cause.REFUSED: "connection refused",
@@ -39,7 +50,7 @@ _CAUSES = {
 
 
 def judge(context: Context) -> list[Candidate]:
-    """Both rules. They rest on our own connection, so they are judged whatever the sources do."""
+    """All four rules. They rest on our own connection, so they are judged whatever the sources do."""
     connection = context.site.connection
     found = []
     limits = context.thresholds.of(CREDENTIALS)
@@ -48,7 +59,66 @@ def judge(context: Context) -> list[Candidate]:
     limits = context.thresholds.of(UNREACHABLE)
     if limits.on and (candidate := _unreachable(context, connection, limits)) is not None:
         found.append(candidate)
+    limits = context.thresholds.of(SLOW)
+    if limits.on and (candidate := _slow(context, connection, limits)) is not None:
+        found.append(candidate)
+    if context.thresholds.of(PERMISSION).on:
+        found.extend(_permissions(context))
     return found
+
+
+def _slow(context: Context, connection: Connection, limits: Limits) -> Candidate | None:
+    rtt = connection.rtt
+    if connection.state is not LinkState.CONNECTED or rtt is None or rtt < 0.9 * limits["warn"]:
+        return None
+    return Candidate(
+        SLOW,
+        "nats",
+        "nats",
+        connection.url or "NATS",
+        f"{rtt * 1000:.0f} ms to the server and back",
+        Severity.CRIT if rtt >= limits["crit"] else Severity.WARN if rtt >= limits["warn"] else None,
+        (REF,),
+        keep=Severity.CRIT if rtt >= 0.9 * limits["crit"] else Severity.WARN,
+        hold=limits["for"],
+        clear=limits["clear"],
+        detail="every look takes longer by that, and so does each act",
+        evidence=(Evidence("round trip", f"{rtt * 1000:.0f} ms", _times(limits), limits.origin("warn")),),
+        steps=steps(("Measure it yourself", nats(context.site, "rtt"))),
+        measured=rtt,
+    )
+
+
+def _times(limits: Limits) -> str:
+    return f"{limits['warn'] * 1000:.0f} ms / {limits['crit'] * 1000:.0f} ms"
+
+
+def _permissions(context: Context) -> list[Candidate]:
+    """Once for each subject that is refused. INFO where the source finds another way."""
+    if context.site.connection.state is not LinkState.CONNECTED:
+        return []
+    refused: dict[str, list[SourceState]] = {}
+    for state in context.snapshot.sources.values():
+        for need in state.denied:
+            refused.setdefault(need, []).append(state)
+    return [_permission(context, need, states) for need, states in refused.items()]
+
+
+def _permission(context: Context, need: str, states: list[SourceState]) -> Candidate:
+    names = ", ".join(state.name for state in states)
+    lacking = [state for state in states if state.status is SourceStatus.DENIED and state.name not in _OPTIONAL]
+    return Candidate(
+        PERMISSION,
+        need,
+        "nats",
+        need,
+        f"not permitted, no {', '.join(state.name for state in lacking)}" if lacking else f"not permitted: {names}",
+        Severity.WARN if lacking else Severity.INFO,
+        (f"source:{(lacking or states)[0].name}",),
+        detail="what is permitted is shown" if lacking else "it is done in another way, or left out",
+        evidence=(Evidence("missing permission", need, "", "from the broker"), Evidence("for", names)),
+        steps=steps(("What the server says of this user", nats(context.site, "account", "info"))),
+    )
 
 
 def _unreachable(context: Context, connection: Connection, limits: Limits) -> Candidate | None:

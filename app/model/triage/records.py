@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from app.model.broker import Consumer
@@ -19,6 +19,12 @@ class Records(Generic[Record]):
         self._judge: Callable[[Record, Context], Judged] = judge
         self._known: dict[str, tuple[Record, Judged]] = {}
         self._busy: dict[str, None] = {}  # keys with candidates
+
+    def again(self, keys: Iterable[str]) -> None:
+        """What was said of some rows is no more to be relied on."""
+        for key in keys:
+            self._known.pop(key, None)
+            self._busy.pop(key, None)
 
     def candidates(self, table: Mapping[str, Record], context: Context) -> Iterator[Candidate]:
         """What the rules say of all rows of a section now."""

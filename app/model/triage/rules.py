@@ -6,7 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.model.triage import abandoned, agents, consumers, nats, sources, stalled, streams
+from app.model.triage import (
+    abandoned,
+    account,
+    agents,
+    clocks,
+    consumers,
+    deadletters,
+    failing,
+    jetstream,
+    jobs,
+    leaders,
+    nats,
+    replicas,
+    services,
+    sources,
+    stalled,
+    streams,
+    unclaimed,
+    versions,
+)
 from app.model.triage.thresholds import Threshold, Thresholds, written
 
 
@@ -23,6 +42,39 @@ RULES = (
     RuleText(nats.UNREACHABLE, "There is no connection to NATS. Everything else of the site is folded under it."),
     RuleText(nats.CREDENTIALS, "The server refuses the credentials, or they expire soon."),
     RuleText(
+        nats.SLOW,
+        "The way to the server and back takes long, by the middle of several pings.",
+        ("a single slow ping",),
+    ),
+    RuleText(
+        nats.PERMISSION,
+        "The server refuses a subject that watchdeck needs, said once for each. INFO where it finds another way, or "
+        "does without.",
+    ),
+    RuleText(
+        jetstream.UNAVAILABLE,
+        "Connected, but the JetStream API answers nothing, or says that it cannot answer (10008, 10039, 10076): CRIT. "
+        "Many of its calls fail: WARN.",
+        (
+            "without a connection: that is nats.unreachable",
+            "a server that never had JetStream: the screen says so",
+            "answers that something is not there or not permitted: those are answers",
+            "one slow list while other calls are answered",
+        ),
+    ),
+    RuleText(
+        account.LIMITS,
+        "A limit of the account is nearly used up (storage, memory, streams, consumers of each tier), or a stream has "
+        "nearly as many consumers as it may.",
+        ("what has no limit", "growth seen for under 30 s, or right after a reconnect: then no time is told"),
+    ),
+    RuleText(
+        clocks.SKEW,
+        "An agent's clock, or ours, is far from the broker's; where most agents are off to the same side, the broker's "
+        "is. What then carries a time of such a clock (conditions) is counted from when it was seen here.",
+        ("a single heartbeat that was held up on its way", "agents that are gone or have left"),
+    ),
+    RuleText(
         sources.STALE,
         "Facts of one of our own sources are older than they should be, or the worker itself is late.",
         ("what is not there or not permitted: its pane says so",),
@@ -36,6 +88,22 @@ RULES = (
             "growth seen for under 30 s, or right after a reconnect",
             "growth that max_age will end before it is full: what is new fills up to what expires",
         ),
+    ),
+    RuleText(
+        leaders.NO_LEADER,
+        "A stream, bucket or consumer of a cluster has no leader, or its servers do not answer for it.",
+        ("an election of a few seconds", "consumers of a stream whose list did not come at all: that is facts.stale"),
+    ),
+    RuleText(
+        replicas.REPLICAS,
+        "A replica of a stream is offline, was not seen, is not current or is behind. CRIT if one more loss stops "
+        "writes.",
+        ("streams with a single replica", "streams without a leader: that is stream.no_leader"),
+    ),
+    RuleText(
+        leaders.FLAPPING,
+        "A stream or consumer had more than a few elections in a short time.",
+        ("the leader it has when it is first seen", "the same leader again"),
     ),
     RuleText(
         consumers.NO_CLIENT,
@@ -76,11 +144,59 @@ RULES = (
         "An agent reports a condition, or jobs wait for one that is cordoned or draining.",
         ("agents that are gone or have left: their conditions are history",),
     ),
+    RuleText(
+        versions.MIXED,
+        "Agents run several versions for longer than a rollout takes. INFO.",
+        ("agents that do not tell their version", "agents that are not there"),
+    ),
+    RuleText(
+        unclaimed.UNCLAIMED,
+        "No agent has acknowledged a job for a while after it was created; said once for each target, and whether the "
+        "target is there.",
+        ("jobs whose target is not known", "jobs that were deleted"),
+    ),
+    RuleText(
+        failing.FAILING,
+        "Of the jobs of one operation that ended in the window, many failed, wholly or in part; the commonest error is "
+        "told.",
+        ("fewer failed jobs than `count`, whatever their share", "failures from before the window"),
+    ),
+    RuleText(
+        deadletters.DEAD,
+        "Messages became dead letters lately, told by host, operation and error; or were given up and no stream keeps "
+        "them (CRIT where the stream is a work queue).",
+        ("old dead letters, however many there are",),
+    ),
+    RuleText(
+        services.DOWN,
+        "A service of the NATS services API had instances, and none answers any more.",
+        ("a service never seen", "one of several instances going away"),
+    ),
+    RuleText(
+        services.ERRORS,
+        "Many requests to a service end in an error.",
+        ("fewer requests than `count`",),
+    ),
 )
 """All rules that are judged, in the order of their families."""
 
 THRESHOLDS: Mapping[str, tuple[Threshold, ...]] = MappingProxyType(
-    {**nats.THRESHOLDS, **sources.THRESHOLDS, **streams.THRESHOLDS, **consumers.THRESHOLDS, **agents.THRESHOLDS}
+    {
+        **nats.THRESHOLDS,
+        **jetstream.THRESHOLDS,
+        **account.THRESHOLDS,
+        **clocks.THRESHOLDS,
+        **sources.THRESHOLDS,
+        **streams.THRESHOLDS,
+        **leaders.THRESHOLDS,
+        **replicas.THRESHOLDS,
+        **consumers.THRESHOLDS,
+        **agents.THRESHOLDS,
+        **versions.THRESHOLDS,
+        **jobs.THRESHOLDS,
+        **deadletters.THRESHOLDS,
+        **services.THRESHOLDS,
+    }
 )
 
 
@@ -94,6 +210,8 @@ def explain(rule: str, thresholds: Thresholds, stream: str = "") -> str:
     if text.silent:
         lines += ["", "Silent on purpose:", *(f"- {each}" for each in text.silent)]
     named = THRESHOLDS[rule]
+    if not named:
+        return "\n".join(lines)
     widths = [
         max(len(each.name) for each in named),
         max(len(written(each.unit, limits.get(each.name))) for each in named),
