@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from app.demo import layout as keys
+from app.demo.control import Control
 from app.demo.fleet import Host
 from app.demo.layout import HOUR, SECOND, Layout
 from app.demo.link import Link
 from app.demo.stamps import nano, now_ns
-from app.model.fleet import HEARTBEAT, sanitise_key
+from app.model.fleet import HEARTBEAT
 
 FACTS_EVERY = 60.0
 """Seconds between two writings of an agent's facts (OSAPI)."""
@@ -20,11 +21,11 @@ FACTS_EVERY = 60.0
 class Registry:
     """Writes what the hosts, the controller and its NATS server say of themselves."""
 
-    def __init__(self, link: Link, layout: Layout, hosts: Sequence[Host], components: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, link: Link, layout: Layout, hosts: Sequence[Host], controls: Sequence[Control]) -> None:
         self._link = link
         self._layout = layout
         self._hosts = hosts
-        self._components = components
+        self._controls = controls
 
     async def begin(self) -> None:
         """Registers all at once; returns when the broker has every registration."""
@@ -35,9 +36,9 @@ class Registry:
             await self._tell_facts(host)
             if host.state == "Cordoned":
                 await self._drained(host, now)
-        for component in self._components:
-            component["started_at"] = nano(now - 30 * HOUR)
-            await self._link.put_surely(self._layout.registry, component_key(component), _beat(component))
+        for control in self._controls:
+            control.begin(now)
+            await self._link.put_surely(self._layout.registry, control.key, control.registration(now))
 
     async def register(self, host: Host) -> None:
         """One heartbeat; none of a dead host."""
@@ -47,7 +48,7 @@ class Registry:
 
     async def beats(self) -> None:
         """Everyone once in 10 s, evenly spread. For ever."""
-        await in_turn((*self._components, *self._hosts), HEARTBEAT, self._one)
+        await in_turn((*self._controls, *self._hosts), HEARTBEAT, self._one)
 
     async def facts(self) -> None:
         """Every host's facts once a minute. For ever."""
@@ -57,17 +58,37 @@ class Registry:
         """Deletes the registrations of all that live, as components that are stopped do."""
         for host in self._hosts:
             if host.alive:
-                await self._link.delete(self._layout.registry, keys.agent_key(host.machine_id))
-        for component in self._components:
-            await self._link.delete(self._layout.registry, component_key(component))
+                await self.leave(host)
+        for control in self._controls:
+            await self._link.delete(self._layout.registry, control.key)
         if self._link.nc.is_connected:
             await self._link.nc.flush()
 
-    async def _one(self, who: Host | dict[str, Any]) -> None:
+    async def leave(self, host: Host) -> None:
+        """The farewell of one agent."""
+        await self._link.delete(self._layout.registry, keys.agent_key(host.machine_id))
+
+    async def drain(self, host: Host) -> None:
+        """What the API writes when somebody drains a host."""
+        await self._link.put(self._layout.state, keys.drain_key(host.machine_id), b"1")
+        await self.note(host, "drain", "Drain initiated via API")
+
+    async def undrain(self, host: Host) -> None:
+        """What the API writes when somebody takes a drain back."""
+        await self._link.delete(self._layout.state, keys.drain_key(host.machine_id))
+        await self.note(host, "undrain", "Undrain initiated via API")
+
+    async def note(self, host: Host, event: str, message: str, *, now: int = 0) -> None:
+        """One event of a host's timeline."""
+        at = now or now_ns()
+        value = {"timestamp": nano(at), "event": event, "hostname": host.hostname, "message": message}
+        await self._link.put(self._layout.state, keys.timeline_key(host.hostname, event, at), value)
+
+    async def _one(self, who: Host | Control) -> None:
         if isinstance(who, Host):
             await self.register(who)
         else:
-            await self._link.put(self._layout.registry, component_key(who), _beat(who))
+            await self._link.put(self._layout.registry, who.key, who.registration(now_ns()))
 
     async def _tell_facts(self, host: Host) -> None:
         if host.alive:
@@ -76,14 +97,9 @@ class Registry:
     async def _drained(self, host: Host, now: int) -> None:
         """What the drain of a host, two hours ago, has left in the state bucket."""
         await self._link.put(self._layout.state, keys.drain_key(host.machine_id), b"1")
-        story = (
-            ("drain", "Drain initiated via API", now - 2 * HOUR),
-            ("drain", "Drain initiated", now - 2 * HOUR + 4 * SECOND),
-            ("cordoned", "All jobs completed", now - 2 * HOUR + 9 * SECOND),
-        )
-        for event, message, at in story:
-            value = {"timestamp": nano(at), "event": event, "hostname": host.hostname, "message": message}
-            await self._link.put(self._layout.state, keys.timeline_key(host.hostname, event, at), value)
+        await self.note(host, "drain", "Drain initiated via API", now=now - 2 * HOUR)
+        await self.note(host, "drain", "Drain initiated", now=now - 2 * HOUR + 4 * SECOND)
+        await self.note(host, "cordoned", "All jobs completed", now=now - 2 * HOUR + 9 * SECOND)
 
 
 async def in_turn(items: Sequence[Any], period: float, do: Callable[[Any], Awaitable[None]]) -> None:
@@ -99,12 +115,3 @@ async def in_turn(items: Sequence[Any], period: float, do: Callable[[Any], Await
         for index in range(max(done, due - len(items)), due):
             await do(items[index % len(items)])
         done = due
-
-
-def component_key(component: dict[str, Any]) -> str:
-    """`controller.<host>` or `nats.<host>`."""
-    return f"{component['type']}.{sanitise_key(component['hostname'])}"
-
-
-def _beat(component: dict[str, Any]) -> dict[str, Any]:
-    return component | {"registered_at": nano(now_ns())}

@@ -217,41 +217,6 @@ def _host(hostname: str, role: str, index: int, rng: random.Random) -> Host:
     )
 
 
-def components(seed: int) -> tuple[dict[str, Any], ...]:
-    """The registrations of the controller and of its NATS server, without what changes with each heartbeat."""
-    rng = random.Random(f"{seed}:components")  # noqa: S311  a simulation
-    controller = {
-        "controller.api": {"status": "ok", "address": "http://0.0.0.0:8080"},
-        "controller.heartbeat": {"status": "ok"},
-        "controller.metrics": {"status": "ok", "address": "http://0.0.0.0:9090"},
-        "controller.notifier": {"status": "ok"},
-        "controller.pki": {"status": "disabled"},
-        "controller.tracing": {"status": "disabled"},
-        "controller.ui": {"status": "ok"},
-    }
-    nats = {
-        "nats.heartbeat": {"status": "ok"},
-        "nats.metrics": {"status": "ok", "address": "http://0.0.0.0:9092"},
-        "nats.server": {"status": "ok", "address": "nats://0.0.0.0:4222"},
-    }
-    return tuple(
-        {
-            "type": kind,
-            "hostname": "ctl-01",
-            "process": {
-                "cpu_percent": round(rng.uniform(1, 5), 2),
-                "rss_bytes": rng.randrange(60, 120) * 1_000_000,
-                "goroutines": rng.randrange(60, 140),
-            },
-            "conditions": [],
-            "version": "0.1.0",
-            "sub_components": parts,
-            MARK_FIELD: MARK_VALUE,
-        }
-        for kind, parts in (("controller", controller), ("nats", nats))
-    )
-
-
 def with_durables(fleet: Iterable[Host], budget: int = 950) -> tuple[Host, ...]:
     """The hosts that own durables on the jobs stream, and so get jobs: the first ones, as many as the budget allows.
 

@@ -5,62 +5,55 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from app.demo import layout as keys
 from app.demo.fleet import Host
 from app.demo.layout import Layout, verb_of
 from app.demo.link import Link
+from app.demo.operations import UNSUPPORTED, category, error_of, result_of, supported
 from app.demo.stamps import nano, now_ns, seconds
 
 REMEMBERED = 5_000
 """Jobs that are held in memory; an older one is read from the bucket."""
-FAILING = 0.01
-"""Share of the first tries that fail; the try after the first back-off (30 s) succeeds."""
 HOUR = 3600.0
-OPERATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("node.hostname.get", {}),
-    ("node.disk.get", {}),
-    ("node.memory.get", {}),
-    ("node.load.get", {}),
-    ("node.uptime.get", {}),
-    ("node.os.get", {}),
-    ("network.dns.get", {"interface": "eth0"}),
-    ("network.ping.do", {"address": "10.20.0.1"}),
-    ("service.status", {"name": "nginx"}),
-    ("file.status", {"path": "/etc/nginx/nginx.conf"}),
-    ("ntp.get", {}),
-    ("file.deploy", {"object": "nginx.conf", "path": "/etc/nginx/nginx.conf"}),
-    ("network.dns.update", {"servers": ["10.20.0.2"], "interface": "eth0"}),
-    ("sysctl.update", {"key": "net.core.somaxconn", "value": "4096"}),
-    ("cron.update", {"name": "rotate", "schedule": "0 3 * * *"}),
-    ("docker.restart", {"name": "api"}),
-)
-_LINUX_ONLY = {"sysctl.update"}
-_ERRORS = ("timeout", "connection refused", "exit status 1")
-
-
-def draw(rng: random.Random) -> tuple[str, dict[str, Any]]:
-    """An operation and its data: three of four are queries."""
-    wanted = "query" if rng.random() < 0.75 else "modify"
-    return rng.choice([entry for entry in OPERATIONS if verb_of(entry[0]) == wanted])
+ALWAYS = 1_000
+"""More deliveries than any consumer makes: the job never succeeds."""
+ILL = 0.85
+"""Share of the jobs of an operation that is ill which fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an agent needs to know of a job."""
+    """A job, and how it will go: which of its deliveries fail, and where."""
 
     id: str
     subject: str
     operation: str
     seconds: float = 0.1  # how long the work takes
+    fails: int = 0  # so many deliveries to a host fail before one succeeds
+    fails_on: str = ""  # machine id of the only host that it fails on; empty: on every one
+    skips: bool = False  # no host knows how to do it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one delivery of a job went. `status`: completed, failed or skipped."""
+
+    status: str
+    error: str = ""
+    data: object = None
+    changed: bool = False
 
 
 class Desk:
-    """The controller's side: it writes jobs into the bucket and announces them on the stream."""
+    """The controller's side of the job queue, and the writing of what agents report. Every write is OSAPI's.
+
+    `now` of its methods is in nanoseconds; 0 means the clock.
+    """
 
     def __init__(self, link: Link, layout: Layout, seed: int) -> None:
         self._link = link
@@ -69,41 +62,48 @@ class Desk:
         self._known: OrderedDict[str, Job] = OrderedDict()
         self.begun: set[str] = set()
         """Ids of jobs of an hour, which some agent has in hand: it will not live to end them."""
-        self._skipped: str = ""  # the last skipped job: what people retry
+        self.settled: set[tuple[str, str]] = set()
+        """Job id and machine id: that host had done the job before we began, and only acknowledges it to the broker."""
+        self.unhappy: str = ""
+        """Id of the last job that was skipped or will never succeed: what people retry."""
+        self.done: deque[str] = deque(maxlen=50)
+        """Ids of jobs that somebody has completed, newest last."""
+        self.ill: dict[str, str] = {}
+        """Operations that mostly fail at present, each with its error."""
 
-    async def issue(self, job: Job, data: Mapping[str, Any]) -> None:
+    # what the controller writes
+
+    async def issue(self, job: Job, data: Mapping[str, Any], *, now: int = 0, **more: object) -> None:
         """Writes `jobs.<id>`, then sends the id on the subject."""
-        await self._write(job, data)
-
-    async def retry(self, job: Job, target: str) -> bool:
-        """Issues the job as a retry of the last skipped one, as OSAPI's API does; False when there is none."""
-        old, self._skipped = self._skipped, ""
-        known = self._known.get(old)
-        if known is None:
-            return False
-        job = replace(job, operation=known.operation)
-        now = now_ns()
-        history = [{"status": "retried", "timestamp": nano(now), "retried_from": old}]
-        await self.tell(
-            job.id, "submitted", "_api", {"target_hostname": target, "operation_type": job.operation}, now=now
-        )
-        await self.tell(old, "retried", "_api", {"new_job_id": job.id, "target_hostname": target}, now=now)
-        await self._write(job, {}, status_history=history)
-        return True
-
-    async def _write(self, job: Job, data: Mapping[str, Any], **more: object) -> None:
         self._known[job.id] = job
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         value = {
             "id": job.id,
             "status": "unprocessed",
-            "created": seconds(now_ns()),
+            "created": seconds(now or now_ns()),
             "subject": job.subject,
             "operation": {"type": job.operation, "data": data},
         }
         await self._link.put(self._layout.job_queue, keys.job_key(job.id), value | more)
         await self._link.publish(job.subject, job.id.encode())
+
+    async def retry(self, old: str, job: Job, target: str, data: Mapping[str, Any], *, now: int = 0) -> None:
+        """Issues the job as a retry of an older one, as OSAPI's API does."""
+        now = now or now_ns()
+        history = [{"status": "retried", "timestamp": nano(now), "retried_from": old}]
+        asked = {"target_hostname": target, "operation_type": job.operation}
+        await self.tell(job.id, "submitted", "_api", asked, now=now)
+        await self.tell(old, "retried", "_api", {"new_job_id": job.id, "target_hostname": target}, now=now)
+        await self.issue(job, data, now=now, status_history=history)
+
+    async def delete(self, job_id: str) -> None:
+        """Deletes `jobs.<id>` alone: OSAPI leaves the events and the responses to their time to live."""
+        self._known.pop(job_id, None)
+        await self._link.delete(self._layout.job_queue, keys.job_key(job_id))
+
+    def known(self, job_id: str) -> Job | None:
+        return self._known.get(job_id)
 
     async def find(self, job_id: str) -> Job | None:
         """The job behind a notification; None if its key has expired or was deleted."""
@@ -117,6 +117,8 @@ class Desk:
             return Job(job_id, str(body["subject"]), str(body["operation"]["type"]))
         except (ValueError, KeyError, TypeError):
             return None
+
+    # what agents write
 
     async def tell(
         self, job_id: str, event: str, hostname: str, data: Mapping[str, Any] | None = None, *, now: int = 0
@@ -134,44 +136,61 @@ class Desk:
             value["data"] = data
         await self._link.put(self._layout.job_queue, keys.status_key(job_id, event, hostname, now), value)
 
-    async def respond(self, job_id: str, hostname: str, status: str, data: object, error: str, changed: bool) -> int:
-        """Writes a response; its size in bytes."""
-        now = now_ns()
-        value: dict[str, Any] = {"job_id": "", "status": status, "hostname": hostname, "timestamp": nano(now)}
-        if data is not None:
-            value["data"] = data
-        if error:
-            value["error"] = error
-        else:
-            value["changed"] = changed
+    async def respond(self, job_id: str, hostname: str, outcome: Outcome, *, now: int = 0) -> int:
+        """Writes a response; the size of its data in bytes."""
+        now = now or now_ns()
+        value = self.response(hostname, outcome, now)
         await self._link.put(self._layout.job_queue, keys.response_key(job_id, hostname, now), value)
-        return len(json.dumps(data))
+        return len(json.dumps(outcome.data))
 
-    def note_skipped(self, job_id: str) -> None:
-        self._skipped = job_id
+    @staticmethod
+    def response(hostname: str, outcome: Outcome, now: int) -> dict[str, Any]:
+        """The value of a response's key; OSAPI leaves the job's id empty in it."""
+        value: dict[str, Any] = {
+            "job_id": "",
+            "status": outcome.status,
+            "hostname": hostname,
+            "timestamp": nano(now),
+        }
+        if outcome.data is not None:
+            value["data"] = outcome.data
+        if outcome.error:
+            value["error"] = outcome.error
+        else:
+            value["changed"] = outcome.changed
+        return value
 
-    def dice(self, job: Job, host: Host) -> random.Random:
-        """Decides how the job goes on this host: the same with the same seed, in whatever order things happen."""
-        return random.Random(f"{self._seed}:{job.id}:{host.machine_id}")  # noqa: S311  a simulation
+    async def begin(self, job: Job, host: Host, *, now: int = 0) -> None:
+        """acknowledged → started."""
+        now = now or now_ns()
+        about = {"subject": job.subject, "category": category(job.operation), "operation": job.operation}
+        await self.tell(job.id, "acknowledged", host.hostname, about, now=now)
+        pid = {"agent_version": "", "pid": 1000 + host.cpus}
+        await self.tell(job.id, "started", host.hostname, pid, now=now + 2_000_000)
 
+    async def end(self, job: Job, host: Host, outcome: Outcome, milliseconds: int, *, now: int = 0) -> None:
+        """response → completed, failed or skipped."""
+        now = now or now_ns()
+        size = await self.respond(job.id, host.hostname, outcome, now=now)
+        took: dict[str, Any] = {"duration_ms": milliseconds}
+        about = took | {"result_size": size} if outcome.status == "completed" else {"error": outcome.error} | took
+        await self.tell(job.id, outcome.status, host.hostname, about, now=now + 1_000_000)
+        if outcome.status == "completed":
+            self.done.append(job.id)
+        elif outcome.status == "skipped" or job.fails >= ALWAYS:
+            self.unhappy = job.id
 
-def category(operation: str) -> str:
-    return operation.partition(".")[0]
-
-
-def result_of(operation: str, host: Host) -> object:
-    """What the operation found on this host."""
-    if operation == "node.hostname.get":
-        return {"hostname": host.hostname}
-    if operation == "node.memory.get":
-        return {"total": host.memory, "free": int(host.memory * (1 - host.memory_used))}
-    if operation == "node.disk.get":
-        return {"disks": [{"name": "/", "total": host.disk, "used": int(host.disk * host.disk_used)}]}
-    if operation == "node.load.get":
-        return {"1min": host.load[0], "5min": host.load[1], "15min": host.load[2]}
-    if operation == "node.os.get":
-        return {"distribution": host.system[0], "version": host.system[1]}
-    return {"ok": True}
+    def outcome(self, job: Job, host: Host, deliveries: int) -> Outcome:
+        """How this delivery goes: the same with the same seed, in whatever order things happen."""
+        dice = random.Random(f"{self._seed}:{job.id}:{host.machine_id}")  # noqa: S311  a simulation
+        if job.skips or not supported(job.operation, host):
+            return Outcome("skipped", UNSUPPORTED)
+        if deliveries <= job.fails and job.fails_on in ("", host.machine_id):
+            return Outcome("failed", error_of(job.operation, dice))
+        if (error := self.ill.get(job.operation)) and dice.random() < ILL:
+            return Outcome("failed", error)
+        changed = verb_of(job.operation) == "modify" and dice.random() < 0.6
+        return Outcome("completed", data=result_of(job.operation, host), changed=changed)
 
 
 async def handle(desk: Desk, host: Host, job_id: str, deliveries: int) -> bool:
@@ -179,30 +198,17 @@ async def handle(desk: Desk, host: Host, job_id: str, deliveries: int) -> bool:
 
     acknowledged → started → response → completed, failed or skipped. A failed job is not acknowledged to the broker.
     """
+    if (job_id, host.machine_id) in desk.settled:
+        desk.settled.discard((job_id, host.machine_id))
+        return True
     job = await desk.find(job_id)
     if job is None:
         return False
-    about = {"subject": job.subject, "category": category(job.operation), "operation": job.operation}
-    await desk.tell(job_id, "acknowledged", host.hostname, about)
-    await desk.tell(job_id, "started", host.hostname, {"agent_version": "", "pid": 1000 + host.cpus})
+    await desk.begin(job, host)
     began = now_ns()
     if job.seconds >= HOUR:
         desk.begun.add(job_id)
     await asyncio.sleep(job.seconds)
-    took = {"duration_ms": (now_ns() - began) // 1_000_000}
-    if job.operation in _LINUX_ONLY and host.system[0] == "Rocky Linux":
-        error = "unsupported OS family"
-        await desk.respond(job_id, host.hostname, "skipped", None, error, False)
-        await desk.tell(job_id, "skipped", host.hostname, {"error": error} | took)
-        desk.note_skipped(job_id)
-        return True
-    dice = desk.dice(job, host)
-    if deliveries == 1 and dice.random() < FAILING:
-        error = dice.choice(_ERRORS)
-        await desk.respond(job_id, host.hostname, "failed", None, error, False)
-        await desk.tell(job_id, "failed", host.hostname, {"error": error} | took)
-        return False
-    changed = verb_of(job.operation) == "modify" and dice.random() < 0.6
-    size = await desk.respond(job_id, host.hostname, "completed", result_of(job.operation, host), "", changed)
-    await desk.tell(job_id, "completed", host.hostname, took | {"result_size": size})
-    return True
+    outcome = desk.outcome(job, host, deliveries)
+    await desk.end(job, host, outcome, (now_ns() - began) // 1_000_000)
+    return outcome.status != "failed"

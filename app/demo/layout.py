@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -19,6 +19,8 @@ MIB = 1 << 20
 MARK = {"watchdeck.demo": "1"}
 """Metadata of the streams that a simulation made, so that it never takes another's for its own."""
 CONSUMER_PREFIX = "jobs-agent_"
+BACK_OFF_SOON = [3 * SECOND, 4 * SECOND, 6 * SECOND, 8 * SECOND, 10 * SECOND]
+"""Of a scenario that needs dead letters within a minute."""
 BACK_OFF = [30 * SECOND, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE]
 VERBS = ("query", "modify")
 _QUERIES = (".get", ".query", ".read", ".status", ".do")
@@ -53,6 +55,10 @@ class Layout:
     @property
     def jobs(self) -> str:
         return self.infra(self.names.jobs_stream)
+
+    @property
+    def dead_letters(self) -> str:
+        return self.infra(self.names.dlq_stream)
 
     @property
     def audit(self) -> str:
@@ -148,13 +154,12 @@ def job_queue_bytes(rate: float) -> int:
 
 def streams(layout: Layout, rate: float) -> tuple[Config, ...]:
     """Every stream, bucket and object store of OSAPI's sample configuration; the object store 1 GiB instead of 10."""
-    dead = layout.infra(layout.names.dlq_stream)
     advisory = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{layout.jobs}.*"
     return (
         bucket(layout.registry, ttl=30 * SECOND),
         stream(layout.jobs, [layout.subject("jobs.>")], max_age=24 * HOUR, max_msgs=10_000),
         stream(
-            dead,
+            layout.dead_letters,
             [advisory],
             max_age=168 * HOUR,
             max_msgs=1000,
@@ -170,8 +175,10 @@ def streams(layout: Layout, rate: float) -> tuple[Config, ...]:
     )
 
 
-def agent_consumers(layout: Layout, machine_id: str, labels: Mapping[str, str]) -> tuple[Config, ...]:
-    """An agent's durables on the jobs stream: 6, and 2 for each level of each label."""
+def agent_consumers(
+    layout: Layout, machine_id: str, labels: Mapping[str, str], back_off: Sequence[int] = BACK_OFF
+) -> tuple[Config, ...]:
+    """An agent's durables on the jobs stream: 6, and 2 for each level of each label. `back_off` in nanoseconds."""
     machine = sanitise_key(machine_id)
     found = []
     for verb in VERBS:
@@ -183,16 +190,16 @@ def agent_consumers(layout: Layout, machine_id: str, labels: Mapping[str, str]) 
         for key, prefix in levels(labels):
             name = f"{verb}_label_{key}_{sanitise_key(prefix)}_{machine}"
             found.append((name, layout.label_subject(verb, key, prefix)))
-    return tuple(_job_consumer(CONSUMER_PREFIX + name, subject) for name, subject in found)
+    return tuple(_job_consumer(CONSUMER_PREFIX + name, subject, back_off) for name, subject in found)
 
 
-def _job_consumer(name: str, filter_subject: str) -> Config:
+def _job_consumer(name: str, filter_subject: str, back_off: Sequence[int]) -> Config:
     return durable(
         name,
         filter_subject=filter_subject,
         ack_wait=2 * MINUTE,
         max_deliver=5,
-        backoff=BACK_OFF,
+        backoff=list(back_off),
         max_ack_pending=1000,
     )
 

@@ -11,21 +11,30 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from app.demo.beats import Registry
-from app.demo.fleet import Host, components, hosts, with_durables
+from app.demo.control import controls
+from app.demo.fleet import Host, hosts, with_durables
+from app.demo.flood import Flood
 from app.demo.jobs import Desk, handle
-from app.demo.layout import VERBS, Config, Layout, agent_consumers, durable, streams
+from app.demo.layout import BACK_OFF, BACK_OFF_SOON, VERBS, Config, Layout, agent_consumers, durable, streams
+from app.demo.letters import Letters
 from app.demo.link import FAILURES, ApiError, Link
+from app.demo.orders import Orders
+from app.demo.past import Past, count_for
 from app.demo.pulls import Client
-from app.demo.scenario import Act, Cast, Step, plan
+from app.demo.scenario import Cast, plan
 from app.demo.server import DemoError
+from app.demo.services import Services
 from app.demo.shop import Shop
+from app.demo.stage import Stage
 from app.demo.stamps import now_ns
-from app.demo.traffic import KNOWN_FOR, Traffic
+from app.demo.traffic import Traffic
 from app.settings import NatsSettings
 
 CARE_EVERY = 2.0
 OLD_JOBS = 9_950
 """What the jobs stream holds at the start: it reaches its 10,000 within a minute and drops old ones from then on."""
+_DRAWN = ("clients", "orders", "before", "past", "letters", "traffic", "shop", "services", "flood", "stage")
+"""What is drawn, each from a generator of its own: none disturbs another's sequence."""
 AT_ONCE = 40
 """API requests that are under way at the same time while all is prepared."""
 
@@ -55,19 +64,32 @@ class Simulation:
         self.workers = with_durables(self.hosts)
         self._rate = rate
         self._direct_only = direct_only
-        self._registry = Registry(self.link, self.layout, self.hosts, components(seed))
-        self._rng = random.Random(f"{seed}:traffic")  # noqa: S311  a simulation
+        self._back_off = BACK_OFF if scenario == "calm" else BACK_OFF_SOON
+        self._registry = Registry(self.link, self.layout, self.hosts, controls(seed))
         self._desk = Desk(self.link, self.layout, seed)
-        self._traffic = Traffic(
-            self.link, self.layout, self._desk, self.workers, rate, _split(self._rng), direct_only=direct_only
-        )
-        self._traffic.reachable = self._reachable
-        self._shop = Shop(self.link, random.Random(f"{seed}:shop"), speed)  # noqa: S311  a simulation
+        rngs = {name: random.Random(f"{seed}:{name}") for name in _DRAWN}  # noqa: S311  a simulation
+        self._rng = rngs["clients"]
+        self._orders = Orders(self.layout, self.workers, rate, rngs["orders"], direct_only=direct_only)
+        before = Orders(self.layout, self.workers, rate, rngs["before"], direct_only=direct_only)
+        self._past = Past(self._desk, before, rngs["past"])
+        self._letters = Letters(self.link, self.layout, self._desk, rngs["letters"])
+        self._traffic = Traffic(self.link, self.layout, self._desk, self._orders, rate, rngs["traffic"])
+        self._shop = Shop(self.link, rngs["shop"], speed)
+        self._services = Services(self.link, rngs["services"], speed)
         self._clients: dict[str, Client] = {}
-        self._died: dict[str, float] = {}
         self._audit_client: Client | None = None
-        cast = Cast([host.hostname for host in self.workers], [host.labels["group"] for host in self.workers])
-        self.steps: tuple[Step, ...] = plan(scenario, cast, seed, speed)
+        flood = Flood(self.link, self.layout, self.workers, rngs["flood"])
+        self._stage = Stage(
+            self.hosts, self._clients, self._registry, self._desk, self._traffic, self._shop, self._services, flood,
+            rngs["stage"], speed,
+        )  # fmt: skip
+        self._orders.reachable = self._stage.reachable
+        cast = Cast(
+            [host.hostname for host in self.workers],
+            [host.labels["group"] for host in self.workers],
+            [host.hostname for host in self.hosts if host.state == "Ready"],
+        )
+        self.steps = plan(scenario, cast, seed, speed)
 
     # beginning and end
 
@@ -80,6 +102,8 @@ class Simulation:
             await self._first_words()
             await self._clients_in()
             await self._shop.open()
+            if not self._direct_only:
+                await self._services.open()
         except ApiError as error:
             raise DemoError(f"JetStream refuses the simulated fleet: {error}.") from error
         except FAILURES as error:
@@ -93,6 +117,8 @@ class Simulation:
             self._care,
             self._traffic.run,
             self._shop.trade,
+            self._shop.measure,
+            self._services.ask,
             self._play,
         )
         tasks = asyncio.gather(*(self._for_ever(loop) for loop in loops))
@@ -109,6 +135,7 @@ class Simulation:
 
     async def farewell(self) -> None:
         """Says goodbye as agents that are stopped do: the registry keys are deleted, nothing else is."""
+        await self._services.close()
         for client in self._all_clients():
             await client.leave()
         await self._registry.farewell()
@@ -146,18 +173,30 @@ class Simulation:
 
     def _durables(self, host: Host) -> list[Config]:
         """An agent's consumers; only those for jobs to it alone where real jobs may come by."""
-        configs = agent_consumers(self.layout, host.machine_id, host.labels)
+        configs = agent_consumers(self.layout, host.machine_id, host.labels, self._back_off)
         own = [self.layout.host_subject(verb, host.machine_id) for verb in VERBS]
         return [config for config in configs if not self._direct_only or config["filter_subject"] in own]
 
     async def _first_words(self) -> None:
-        """Every registration and the facts, once; the jobs of a host long gone; files to deploy."""
+        """Every registration and the facts; what the jobs of the last minutes left; files to deploy."""
+        await self._object_store()
+        if not self._direct_only:
+            await self._before()
+        await self._registry.begin()
+
+    async def _before(self) -> None:
+        """The jobs that were: of a host long gone, of the last minutes, and those that nobody will do any more."""
+        count = count_for(self._rate)
         if (await self.link.messages(self.layout.jobs))[0] == 0:
             subject = self.layout.host_subject("query", f"{self._rng.getrandbits(128):032x}")
-            for number in range(OLD_JOBS):
+            for number in range(OLD_JOBS - count):
                 await self.link.publish(subject, f"{number:08x}-0000-4000-8000-{number:012x}".encode())
-        await self._object_store()
-        await self._registry.begin()
+        if self._rate > 0 and self.workers:
+            now, unlucky = now_ns(), self.workers[-1]
+            own = self.layout.host_subject("modify", unlucky.machine_id)
+            consumer = next(one for one in self._durables(unlucky) if one["filter_subject"] == own)
+            await self._letters.write(unlucky, consumer, now)
+            await self._past.write(count, now)
 
     async def _object_store(self) -> None:
         """A few files that jobs deploy, unless there are some."""
@@ -209,41 +248,7 @@ class Simulation:
         async with asyncio.TaskGroup() as under_way:
             for step in self.steps:
                 await asyncio.sleep(max(0.0, began + step.at - loop.time()))
-                under_way.create_task(self._for_ever(functools.partial(self._do, step)))
-
-    async def _do(self, step: Step) -> None:
-        if step.act in (Act.AGENT_DIES, Act.AGENT_RETURNS, Act.STRAIN, Act.RELIEF):
-            await self._do_to_host(step, next(host for host in self.hosts if host.hostname == step.who))
-        elif step.act is Act.CLIENT_HANGS:
-            await self._shop.hang(step.who)
-        elif step.act is Act.CLIENT_LEAVES:
-            await self._shop.dismiss(step.who)
-        elif step.act is Act.CLIENT_RETURNS:
-            await self._shop.readmit(step.who)
-        elif step.act is Act.FILL:
-            await self._shop.fill(step.level, step.within)
-        elif step.act is Act.EMPTY:
-            await self._shop.empty()
-
-    async def _do_to_host(self, step: Step, host: Host) -> None:
-        if step.act is Act.STRAIN:
-            host.strain["memory"] = step.level
-        elif step.act is Act.RELIEF:
-            host.strain.clear()
-        elif step.act is Act.AGENT_DIES:
-            await self._traffic.last_jobs(host)
-            host.alive = False
-            self._died[host.hostname] = asyncio.get_running_loop().time()
-            await self._clients[host.hostname].leave()
-        else:
-            host.restart(now_ns())
-            await self._registry.register(host)
-            await self._clients[host.hostname].join()
-
-    def _reachable(self, host: Host) -> bool:
-        if host.alive:
-            return True
-        return asyncio.get_running_loop().time() - self._died.get(host.hostname, 0.0) < KNOWN_FOR
+                under_way.create_task(self._for_ever(functools.partial(self._stage.do, step)))
 
 
 def _split(rng: random.Random) -> random.Random:

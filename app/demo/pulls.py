@@ -63,6 +63,11 @@ class Client:
     def joined(self) -> bool:
         return self._subscription is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a message is being handled."""
+        return any(slot.in_hand for slot in self._slots)
+
     def add(self, stream: str, consumer: str, batch: int = 1) -> None:
         """Will pull from this consumer, `batch` messages at a time, once joined."""
         self._index[consumer] = len(self._slots)

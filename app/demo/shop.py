@@ -1,4 +1,4 @@
-"""What shares the broker with the fleet: an order system of streams, clients, a work queue and buckets.
+"""What shares the broker with the fleet: an order system of streams, clients, a work queue, measurements and buckets.
 
 It is plain JetStream without any namespace. Some of it looks odd and is healthy: an ordered and an ephemeral consumer,
 a paused one with everything pending, a bucket that is a third full. Streams of these names that are somebody else's
@@ -20,7 +20,7 @@ from app.demo.link import ApiError, Link
 from app.demo.pulls import Client
 from app.demo.stamps import nano, now_ns
 
-ORDERS, EMAILS = "ORDERS", "EMAILS"
+ORDERS, EMAILS, TELEMETRY = "ORDERS", "EMAILS", "TELEMETRY"
 SESSIONS, CONFIG = "shop-sessions", "shop-config"
 SESSIONS_BYTES = 4 * MIB
 ENTRY = 8 * 1024
@@ -30,15 +30,25 @@ RATE = 3.0
 TAIL, BACKFILL = "tail-ops", "backfill"
 IN_FLIGHT = 20
 """The order clients' max_ack_pending: a client that hangs has reached it within seconds."""
-CLIENTS = ("billing", "shipping", "export")
-_FILTERS = {"billing": "orders.created", "shipping": "orders.paid", "export": "orders.>"}
-_BATCH = {"billing": 10, "shipping": 5, "export": 10}
+CLIENTS = ("billing", "shipping", "export", "invoices")
+ROLLUP = "rollup"
+"""Sums up the measurements. Their stream keeps only the last minute or so: a slow reader loses some."""
+MEASURED = 8.0
+"""Measurements a second."""
+KEPT = 600
+"""Measurements that their stream keeps."""
+TOO_SLOW = 0.6
+"""Seconds for each message that a slow client takes."""
+_FILTERS = {"billing": "orders.created", "shipping": "orders.paid", "export": "orders.>", "invoices": "orders.shipped"}
+_TRIES = {"invoices": 1000}  # tries again for hours: one bad order stays in its way
+_BATCH = {"billing": 10, "shipping": 5, "export": 10, "invoices": 2, ROLLUP: 10}
 
 
 def configs() -> tuple[Config, ...]:
     """The shop's streams and buckets."""
     return (
         stream(ORDERS, ["orders.>"], max_age=24 * HOUR, max_bytes=256 * MIB),
+        stream(TELEMETRY, ["telemetry.>"], max_age=HOUR, max_msgs=KEPT),
         stream(EMAILS, ["emails.>"], retention="workqueue", max_age=24 * HOUR),
         bucket(CONFIG),
         bucket(SESSIONS, max_bytes=SESSIONS_BYTES),
@@ -48,10 +58,17 @@ def configs() -> tuple[Config, ...]:
 def consumers() -> tuple[tuple[str, Config], ...]:
     """The shop's durables, each with its stream."""
     orders = [
-        (ORDERS, durable(name, filter_subject=_FILTERS[name], max_ack_pending=IN_FLIGHT, max_deliver=10))
+        (
+            ORDERS,
+            durable(name, filter_subject=_FILTERS[name], max_ack_pending=IN_FLIGHT, max_deliver=_TRIES.get(name, 10)),
+        )
         for name in CLIENTS
     ]
-    return (*orders, (EMAILS, durable("mailer", max_ack_pending=100)))
+    return (
+        *orders,
+        (EMAILS, durable("mailer", max_ack_pending=100)),
+        (TELEMETRY, durable(ROLLUP, max_ack_pending=100)),
+    )
 
 
 def ephemeral() -> Config:
@@ -83,6 +100,8 @@ class Shop:
         self._own: set[str] = set()
         self._filled = 0
         self.clients: dict[str, Client] = {}
+        self._slow: set[str] = set()
+        self._stuck: dict[str, int] = {}  # consumer -> sequence of the message that it cannot handle; 0: its next
 
     async def prepare(self) -> None:
         """Creates what is missing. Called again after each reconnect."""
@@ -119,6 +138,8 @@ class Shop:
             await js.subscribe("orders.>", stream=ORDERS, cb=_look, ordered_consumer=True)
         if EMAILS in self._own:
             self._client(EMAILS, "mailer", 1)
+        if TELEMETRY in self._own:
+            self._client(TELEMETRY, ROLLUP, _BATCH[ROLLUP])
         for client in self.clients.values():
             await client.join()
 
@@ -128,8 +149,24 @@ class Shop:
         self.clients[name] = client
 
     async def _work(self, consumer: str, message: Msg) -> bool:
-        await asyncio.sleep(self._pace.uniform(0.005, 0.06))
-        return True
+        if consumer in self._slow:
+            await asyncio.sleep(TOO_SLOW / self._speed)
+        elif consumer != ROLLUP:
+            await asyncio.sleep(self._pace.uniform(0.005, 0.06))
+        if consumer not in self._stuck:
+            return True
+        sequence = message.metadata.sequence.stream
+        self._stuck[consumer] = self._stuck[consumer] or sequence
+        return bool(sequence != self._stuck[consumer])
+
+    async def measure(self) -> None:
+        """Measurements come in at an even pace. For ever."""
+        if TELEMETRY not in self._own:
+            return
+        while True:
+            await asyncio.sleep(1 / (MEASURED * self._speed))
+            where = self._pace.choice(("till", "door", "shelf"))
+            await self._link.publish(f"telemetry.{where}", b'{"value":%d}' % self._pace.randrange(1000))
 
     async def trade(self) -> None:
         """Orders come in: created, paid, shipped; some cause a mail. For ever."""
@@ -181,6 +218,19 @@ class Shop:
         client = self.clients.get(name)
         if client is not None and not client.joined:
             await client.join()
+
+    def slow_down(self, name: str) -> None:
+        """The client takes far longer for each message than the next one needs to come."""
+        self._slow.add(name)
+
+    def poison(self, name: str) -> None:
+        """The next message that the client gets is one that it cannot handle, however often it comes."""
+        self._stuck.setdefault(name, 0)
+
+    def cure(self, name: str) -> None:
+        """The client is quick again and handles everything."""
+        self._slow.discard(name)
+        self._stuck.pop(name, None)
 
     async def fill(self, level: float, within: float) -> None:
         """Sessions that nobody ends: the bucket grows evenly to that share of its bytes."""

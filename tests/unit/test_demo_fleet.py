@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from app.demo.fleet import MARK_FIELD, Host, components, hosts, with_durables
+from app.demo.control import controls
+from app.demo.fleet import MARK_FIELD, Host, hosts, with_durables
 from app.demo.layout import SECOND, Layout, agent_consumers
 from app.demo.stamps import nano
 
@@ -134,7 +135,16 @@ def test_the_consumers_of_a_large_fleet_stay_under_the_limit_of_a_stream() -> No
 
 
 def test_controller_and_nats_server_are_registered_too() -> None:
-    found = components(7)
-    assert [(value["type"], value["hostname"]) for value in found] == [("controller", "ctl-01"), ("nats", "ctl-01")]
-    assert found[1]["sub_components"]["nats.server"] == {"status": "ok", "address": "nats://0.0.0.0:4222"}
-    assert components(7) == found
+    first, second = controls(7), controls(7)
+    for control in (*first, *second):
+        control.begin(NOW)
+    assert [control.key for control in first] == ["controller.ctl_01", "nats.ctl_01"]
+    beats = [control.registration(NOW + TICK) for control in first]
+    assert beats == [control.registration(NOW + TICK) for control in second]
+    for value in beats:
+        assert set(value) - {MARK_FIELD} == {
+            "type", "hostname", "started_at", "registered_at", "process", "conditions", "version", "sub_components",
+        }  # fmt: skip
+        assert value["registered_at"] == nano(NOW + TICK)
+    assert beats[1]["sub_components"]["nats.server"] == {"status": "ok", "address": "nats://0.0.0.0:4222"}
+    assert first[0].registration(NOW + 2 * TICK)["process"] != beats[0]["process"], "figures move"

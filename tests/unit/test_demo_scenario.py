@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from app.demo.scenario import SCENARIOS, Act, Cast, Step, plan
@@ -14,20 +16,54 @@ def _at(steps: tuple[Step, ...], act: Act) -> list[Step]:
     return [step for step in steps if step.act is act]
 
 
-def test_nothing_happens_in_the_calm() -> None:
-    assert plan("calm", CAST, 7) == ()
+def test_the_calm_has_only_what_people_do_in_good_order() -> None:
+    steps = plan("calm", CAST, 7)
+    assert {step.act for step in steps} == {Act.DRAIN, Act.UNDRAIN, Act.AGENT_STOPS, Act.AGENT_RETURNS}
+    first = [step for step in steps if step.at < 300]
+    assert len(first) == 4
+    assert max(step.at for step in first) <= 70.0
+    assert {step.who for step in _at(steps, Act.DRAIN)} == {step.who for step in _at(steps, Act.UNDRAIN)}
+    assert plan("calm", Cast(NAMES[:2], ["web.eu"] * 2), 7) == ()
 
 
 def test_an_unknown_scenario_is_refused_by_its_name() -> None:
-    with pytest.raises(ValueError, match="no scenario 'flood': there are calm, incident"):
+    with pytest.raises(ValueError, match="no scenario 'flood': there are calm, incident, storm"):
         plan("flood", CAST, 7)
-    assert SCENARIOS == ("calm", "incident")
+    assert SCENARIOS == ("calm", "incident", "storm")
+
+
+def test_a_storm_takes_a_third_of_the_fleet_within_20_seconds_and_gives_half_of_it_back() -> None:
+    fleet = [f"web-{number:03d}" for number in range(60)]
+    steps = plan("storm", Cast(fleet[:20], ["web.eu"] * 20, fleet), 7)
+    lost = _at(steps, Act.POWER_FAILS)
+    assert len({step.who for step in lost}) == 20
+    assert max(step.at for step in lost) - min(step.at for step in lost) < 20.0
+    back = {step.who for step in _at(steps, Act.AGENT_RETURNS)}
+    assert len(back) == 10
+    assert back < {step.who for step in lost}
+    assert {step.who for step in _at(steps, Act.DRAIN)}.isdisjoint(step.who for step in lost)
+    assert len(_at(steps, Act.DRAIN)) == 3
+    assert len(_at(steps, Act.UNDRAIN)) == 2
+    assert min(step.at for step in _at(steps, Act.AGENT_RETURNS)) >= 180.0
+
+
+def test_a_storm_begins_one_thing_after_the_other_within_two_minutes() -> None:
+    steps = plan("storm", CAST, 7)
+    begun = [step for step in steps if step.at < 180.0]
+    assert max(step.at + step.within for step in begun) <= 120.0
+    kinds = [Act.AILS, Act.POWER_FAILS, Act.SERVICE_STOPS, Act.FILL_QUEUE, Act.DRAIN, Act.STRAIN]
+    starts = [_at(steps, kind)[0].at for kind in kinds]
+    assert starts == sorted(starts)
+    assert min(later - earlier for earlier, later in itertools.pairwise(starts)) >= 5.0
+    for fleet in ([], NAMES[:1], NAMES[:2]):
+        assert plan("storm", Cast(fleet, ["web.eu"] * len(fleet)), 7)
 
 
 def test_the_first_look_is_calm_and_within_90_seconds_all_has_begun() -> None:
     steps = plan("incident", CAST, 7)
     bad = [step for step in steps if step.at < 500 and step.act is not Act.RELIEF]
     assert min(step.at for step in bad) == 8.0
+    assert len(_at(steps, Act.HOPELESS)) == 1
     assert max(step.at + step.within for step in bad) <= 90.0
     assert list(steps) == sorted(steps, key=lambda step: step.at)
 
@@ -40,6 +76,10 @@ def test_everything_that_ails_is_healed_in_the_end() -> None:
     assert "billing" in lost
     assert len(lost) == 2
     assert {step.who for step in _at(steps, Act.STRAIN)} == {step.who for step in _at(steps, Act.RELIEF)}
+    assert {step.what for step in _at(steps, Act.STRAIN)} == {"memory", "disk"}
+    ailing = {step.who for step in steps if step.act in (Act.POISON, Act.CLIENT_SLOWS)}
+    assert ailing == {step.who for step in _at(steps, Act.CURE)}
+    assert {step.who for step in _at(steps, Act.SERVICE_ERRS)} == {step.who for step in _at(steps, Act.SERVICE_RETURNS)}
     assert [step.level for step in _at(steps, Act.FILL)] == [0.915, 0.985]
     assert len(_at(steps, Act.EMPTY)) == 1
 
