@@ -33,7 +33,7 @@ class Bearer:
         self._app = app
         self._board = board
         self._open = frozenset(open_to_all)
-        self._attempts = attempts or Attempts()
+        self._attempts = Attempts() if attempts is None else attempts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in self._open:

@@ -1,0 +1,151 @@
+"""What stands behind the API, as literals: a board with a fleet, tokens of every role, a desk and an inquiry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from app.model.access import Role
+from app.model.attention import Mark, MarkKind
+from app.model.jobs import JobDetail, JobStatus
+from app.model.messages import Message, Subjects
+from app.model.snapshot import SourceState, SourceStatus
+from app.sources.errors import RequestTimeout
+from app.store.audit import AuditRow
+from app.store.tokens import TokenRecord
+from app.worker.board import Board
+from tests import literals
+
+MADE = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+
+
+def text_of(role: Role) -> str:
+    """A token of a role."""
+    return f"wd_{role.value}_secret-of-{role.value}"
+
+
+def bearer(role: Role) -> dict[str, str]:
+    return {"authorization": f"Bearer {text_of(role)}"}
+
+
+@dataclass
+class Tokens:
+    """One token for each role, and what is made here."""
+
+    known: dict[str, TokenRecord] = field(
+        default_factory=lambda: {text_of(role): TokenRecord(role.value, f"{role}'s", role, MADE) for role in Role}
+    )
+    asked: int = 0
+
+    async def create(self, role: Role, name: str, expires_at: datetime | None, by: str) -> tuple[TokenRecord, str]:
+        record = TokenRecord(f"made{len(self.known)}", name, role, MADE, expires_at)
+        text = f"wd_{record.id}_new"
+        self.known[text] = record
+        return record, text
+
+    async def list(self) -> list[TokenRecord]:
+        return [*self.known.values()]
+
+    async def revoke(self, id: str, by: str) -> bool:
+        for text, record in self.known.items():
+            if record.id == id and record.revoked_at is None and id.startswith("made"):
+                self.known[text] = replace(record, revoked_at=MADE)
+                return True
+        return False
+
+    async def verify(self, text: str) -> TokenRecord | None:
+        self.asked += 1
+        record = self.known.get(text)
+        return None if record is None or record.revoked_at else record
+
+
+@dataclass
+class Audit:
+    async def recent(self, limit: int, before: int | None = None) -> list[AuditRow]:
+        rows = [AuditRow(id, MADE, "ana@ops-1", "finding.ack", "a|b", "ok") for id in range(9, 0, -1)]
+        return [row for row in rows if before is None or row.id < before][:limit]
+
+
+@dataclass
+class Store:
+    tokens: Tokens = field(default_factory=Tokens)
+    audit: Audit = field(default_factory=Audit)
+    trouble: str = ""
+    turning: bool = True
+
+
+class Desk:
+    """Keeps what it was told; knows every finding that does not begin with `unknown`."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    async def acknowledge(self, finding_id: str, by: str, note: str) -> Mark:
+        return self._mark(MarkKind.ACK, finding_id, by, note)
+
+    async def snooze(self, finding_id: str, until: datetime, by: str, note: str) -> Mark:
+        return replace(self._mark(MarkKind.SNOOZE, finding_id, by, note), until=until)
+
+    async def mute(self, rule: str, subject: str, until: datetime, by: str, note: str) -> Mark:
+        if rule == "no.such":
+            raise ValueError("there is no rule no.such")
+        self.told.append(("mute", rule, subject, by, note))
+        return Mark(f"mute|{rule}|{subject}", MarkKind.MUTE, by, MADE, rule=rule, subject=subject, until=until)
+
+    async def take_back(self, mark_key: str, by: str) -> bool:
+        self.told.append(("take back", mark_key, by))
+        return not mark_key.startswith("unknown")
+
+    def _mark(self, kind: MarkKind, finding_id: str, by: str, note: str) -> Mark:
+        if finding_id.startswith("unknown"):
+            raise LookupError("there is no such finding")
+        self.told.append((kind.value, finding_id, by, note))
+        return Mark(f"{kind}|{finding_id}", kind, by, MADE, finding=finding_id, note=note)
+
+
+class Inquiry:
+    """Answers with what it was asked; `unknown` is not there, `slow` does not answer."""
+
+    async def job(self, key: str) -> JobDetail:
+        self._known(key)
+        return JobDetail(key, JobStatus.COMPLETED, subject="osapi.jobs.query._any")
+
+    async def message(self, stream: str, sequence: int, subjects: Sequence[str]) -> Message:
+        self._known(stream)
+        return Message(stream, sequence, ",".join(subjects), MADE, headers=(("Nats-Msg-Id", "1"),))
+
+    async def subjects(self, stream: str, limit: int) -> Subjects:
+        self._known(stream)
+        return Subjects(stream, (("a.b", 2), ("a.c", 1))[:limit], 2)
+
+    def _known(self, name: str) -> None:
+        if name == "slow":
+            raise RequestTimeout("no answer in 5 s")
+        if name.startswith("unknown"):
+            raise LookupError(f"there is no {name}")
+
+
+@dataclass(slots=False, eq=False)
+class FilledBoard(Board):
+    """A board with everything behind it."""
+
+    store: Any = field(default_factory=Store)
+    attention: Any = field(default_factory=Desk)
+    inquiry: Any = field(default_factory=Inquiry)
+
+
+def filled(**changed: Any) -> FilledBoard:
+    """A worker that is well and watches the fleet of the literals, whose controller is whole."""
+    snapshot = literals.fleet()
+    sources = {
+        name: snapshot.sources.get(name, SourceState(name, SourceStatus.OK, good_at=literals.ago(0.4)))
+        for name in (*snapshot.sources, "jobs", "deadletters", "services", "advisories")
+    }
+    whole = {key: row for key, row in snapshot.components.items() if not key.endswith("(connectivity)")}
+    given: dict[str, Any] = {"site": literals.site(namespace=""), "sources": sources, "components": whole}
+    board = FilledBoard()
+    board.unreachable, board.collected = "", True
+    board.publish(literals.fleet(**{**given, **changed}))
+    return board
