@@ -67,6 +67,7 @@ class ServerInfo:
     jetstream: bool = False
     domain: str = ""
     max_payload: int = 0
+    id: str = ""  # another one after each start of the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,9 @@ class Consumer:
     """A consumer of a stream.
 
     `delivered_at` and `acked_at` are kept in the leader's memory only: None means unknown, never "never".
-    `next_at` is the time of the next message to be delivered, `stuck_at` of the one after the ack floor;
-    both only where there is something pending, None while not looked up.
+    `next_at` and `next_seq` are those of the next message to be delivered, `stuck_at` and `stuck_seq` of the one after
+    the ack floor; both only where there is something pending, None and 0 while not looked up.
+    `priority` is the policy by which it serves only some of its clients; empty where all are alike.
     """
 
     stream: str
@@ -230,6 +232,11 @@ class Consumer:
     stuck_at: datetime | None = None
     cluster: Cluster | None = None
     answer: Answer = Answer.OK
+    next_seq: int = 0
+    stuck_seq: int = 0
+    priority: str = ""
+    priority_groups: int = 0
+    pinned_groups: int = 0  # of them, those with a client pinned
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ SETTLING = 30.0
 HALF_MINUTE = 30.0
 TREND = 10
 
-STREAM_COLUMNS = ("stored", "bytes", "messages")
+STREAM_COLUMNS = ("stored", "bytes", "messages", "first")
 CONSUMER_COLUMNS = ("delivered", "pending", "ack_pending")
 
 
@@ -128,6 +129,35 @@ class History:
         series = self._consumers.series.get(ref.removeprefix("consumer:"))
         return None if series is None else _when(series.unacked)
 
+    def floor_since(self, ref: str) -> tuple[datetime | None, bool]:
+        """Since when a consumer's ack floor is seen to stand still, a lower bound; and whether it was seen to move."""
+        series = self._consumers.series.get(ref.removeprefix("consumer:"))
+        return (None, False) if series is None else (_when(series.floored), series.floored > series.born)
+
+    def led_since(self, ref: str) -> datetime | None:
+        """When a consumer was last seen to get another leader, or one that has forgotten; None: not seen."""
+        series = self._consumers.series.get(ref.removeprefix("consumer:"))
+        return None if series is None else _when(series.led)
+
+    def repeated(self, ref: str) -> bool:
+        """Whether a consumer was seen to be given messages again in the last minutes."""
+        series = self._consumers.series.get(ref.removeprefix("consumer:"))
+        return series is not None and series.repeats is not None
+
+    def repeats(self, ref: str, window: float) -> float | None:
+        """Deliveries a second that were not the first of their message, at least; None while less was seen.
+
+        A repeat moves the consumer's sequence and not the stream's. Where the looks are far apart or a filter lets the
+        stream's run ahead, what `num_redelivered` rose by is at least known.
+        """
+        track, key = self._consumers, ref.removeprefix("consumer:")
+        series, then = track.series.get(key), track.before(window)
+        if series is None or then is None or series.born > then:
+            return None
+        seen = series.repeats or ()
+        number = sum(seen[index + 1] for index in range(0, len(seen), 2) if seen[index] > then)
+        return number / (track.ticks[-1] - then)
+
     def _track(self, ref: str) -> tuple[Track, str]:
         track = self._streams if ref.startswith("stream:") else self._consumers
         return track, ref.removeprefix(track.prefix)
@@ -138,7 +168,7 @@ def _when(timestamp: float) -> datetime | None:
 
 
 def _stream_values(stream: Stream) -> tuple[float, ...]:
-    return (stream.last_seq, stream.bytes, stream.messages)
+    return (stream.last_seq, stream.bytes, stream.messages, stream.first_seq)
 
 
 def _consumer_values(consumer: Consumer) -> tuple[float, ...]:
@@ -199,8 +229,10 @@ def _sample(
         track.active[key] = at + track.window
     elif series.add(at, now):
         track.active[key] = at + track.window
-    series.record = row
+    before, series.record = series.record, row
     if isinstance(row, Consumer):
+        if isinstance(before, Consumer):
+            _compare(series, before, row, at)
         if row.acked_at is not None:
             series.unacked = math.nan
         elif math.isnan(series.unacked):
@@ -209,6 +241,29 @@ def _sample(
             series.without_client = math.nan
         elif math.isnan(series.without_client):
             series.without_client = at
+
+
+def _compare(series: Series, before: Consumer, row: Consumer, at: float) -> None:
+    """What only two looks in a row tell of a consumer."""
+    if row.floor_stream_seq != before.floor_stream_seq:
+        series.floored = at
+    if _leader(before) != _leader(row) or (before.delivered_at is not None and row.delivered_at is None):
+        series.led = at
+        return
+    given = row.delivered_consumer_seq - before.delivered_consumer_seq
+    further = row.delivered_stream_seq - before.delivered_stream_seq
+    repeats = min(given, max(given - further, row.redelivered - before.redelivered))
+    if series.repeats is not None and series.repeats[0] < at - MEMORY:
+        kept = [index for index in range(0, len(series.repeats), 2) if series.repeats[index] >= at - MEMORY]
+        series.repeats = series.repeats[kept[0] :] if kept else None
+    if repeats > 0:
+        if series.repeats is None:
+            series.repeats = array("d")
+        series.repeats.extend((at, repeats))
+
+
+def _leader(row: Consumer) -> str:
+    return "" if row.cluster is None else row.cluster.leader
 
 
 def _turn(track: Track, half: int) -> None:

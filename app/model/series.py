@@ -29,9 +29,12 @@ class Series:
     __slots__ = (
         "born",
         "created",
+        "floored",
+        "led",
         "moved",
         "positive",
         "record",
+        "repeats",
         "samples",
         "start",
         "trend",
@@ -52,6 +55,9 @@ class Series:
         self.start = values[0]  # of the half-minute that is under way
         self.without_client = math.nan  # since when no client is seen at a consumer
         self.unacked = math.nan  # since when its last ack is not known
+        self.floored = at  # when its ack floor was last seen to move
+        self.led = math.nan  # when another leader was last seen to begin to count
+        self.repeats: array[float] | None = None  # instants, each with how many messages were seen delivered again
 
     @property
     def last(self) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""The times of two messages of a consumer: the next to be delivered, and the one that holds its ack floor.
+"""Two messages of a consumer, their times and sequences: the next to be delivered, and what holds its floor.
 
 The counters say how many, only the messages say since when. One message is read per question, always by "next by
 subject", since a deleted sequence has no answer; kept until the sequence moves.
@@ -52,7 +52,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """`field` is the Consumer's field that the answer fills."""
+    """`field` is the Consumer's field that the answer's time fills: `next_at` or `stuck_at`."""
 
     stream: StreamEntry
     consumer: ConsumerEntry
@@ -73,7 +73,7 @@ class _Question:
 
 
 class Lookups:
-    """Fills `next_at` and `stuck_at` of consumers, a few a collection."""
+    """Fills `next_at` and `stuck_at` of consumers, and the sequences beside them, a few a collection."""
 
     def __init__(self, api: JetStreamApi) -> None:
         self._api = api
@@ -144,7 +144,7 @@ class Lookups:
         known = self._known.get(question.key)
         if known is not None and known.asked == question.sequence:
             if known.sequence >= stream.first_seq and known.at is not None:
-                _fill(question, known.at)
+                _fill(question, known.sequence, known.at)
                 return True
             if known.sequence == 0 and self._turn - known.turn < _PAUSE:
                 return True
@@ -227,13 +227,13 @@ class Lookups:
 
     def _keep(self, question: _Question, sequence: int, at: datetime | None) -> None:
         self._known[question.key] = _Known(question.sequence, sequence, at, self._turn)
-        _fill(question, at)
+        _fill(question, sequence, at)
 
     def _unanswered(self, question: _Question) -> None:
         """What is known of an earlier message says nothing of this one."""
         known = self._known.get(question.key)
         if known is None or known.asked != question.sequence:
-            _fill(question, None)
+            _fill(question, 0, None)
 
     def _drop(self, streams: Mapping[str, StreamEntry]) -> None:
         """Forgets consumers that are gone, now and then."""
@@ -242,8 +242,11 @@ class Lookups:
             self._known = {key: known for key, known in self._known.items() if key[0] in keys}
 
 
-def _fill(question: _Question, at: datetime | None) -> None:
+def _fill(question: _Question, sequence: int, at: datetime | None) -> None:
     consumer = question.consumer
-    if getattr(consumer.record, question.field) != at:
-        changes: dict[str, datetime | None] = {question.field: at}
-        consumer.record = replace(consumer.record, **changes)  # type: ignore[arg-type]
+    record = consumer.record
+    if question.field == "next_at":
+        if record.next_at != at or record.next_seq != sequence:
+            consumer.record = replace(record, next_at=at, next_seq=sequence)
+    elif record.stuck_at != at or record.stuck_seq != sequence:
+        consumer.record = replace(record, stuck_at=at, stuck_seq=sequence)

@@ -152,6 +152,8 @@ def consumer_config(config: ConsumerConfig) -> dict[str, Any]:
         "idle_heartbeat": config.idle_heartbeat / _NANO,
         "inactive_threshold": config.inactive_threshold / _NANO,
         "pause_until": moment(config.pause_until),
+        "priority": "" if config.priority_policy == "none" else clean(config.priority_policy, 20),
+        "priority_groups": len(config.priority_groups or ()),
         "metadata": pairs(config.metadata),
     }
 
@@ -172,6 +174,7 @@ def consumer_state(row: ConsumerRow) -> dict[str, Any]:
         "floor_stream_seq": row.ack_floor.stream_seq,
         "floor_consumer_seq": row.ack_floor.consumer_seq,
         "acked_at": moment(row.ack_floor.last_active),
+        "pinned_groups": sum(1 for group in row.priority_groups or () if group.pinned_client_id),
         "cluster": cluster(row.cluster),
     }
 

@@ -146,7 +146,9 @@ class Tables:
             stream=before.stream,
             name=before.name,
             next_at=before.next_at if row.num_pending else None,
+            next_seq=before.next_seq if row.num_pending else 0,
             stuck_at=before.stuck_at if row.num_ack_pending else None,
+            stuck_seq=before.stuck_seq if row.num_ack_pending else 0,
             **entry.shape,
             **consumer_state(row),
         )

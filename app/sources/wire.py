@@ -117,6 +117,10 @@ class Position(msgspec.Struct):
     last_active: datetime | None = None
 
 
+class PriorityGroup(msgspec.Struct):
+    pinned_client_id: str = ""
+
+
 class ConsumerRow(msgspec.Struct):
     """One consumer of a list. Without its `ts`, so that an idle consumer's rows are equal."""
 
@@ -132,6 +136,7 @@ class ConsumerRow(msgspec.Struct):
     push_bound: bool = False
     paused: bool = False
     cluster: ClusterRow | None = None
+    priority_groups: list[PriorityGroup] | None = None
 
 
 class ConsumerConfig(msgspec.Struct):
@@ -149,6 +154,8 @@ class ConsumerConfig(msgspec.Struct):
     deliver_policy: str = "all"
     idle_heartbeat: int = 0
     inactive_threshold: int = 0
+    priority_policy: str = ""
+    priority_groups: list[str] | None = None
     pause_until: datetime | None = None
     metadata: dict[str, str] | None = None
 

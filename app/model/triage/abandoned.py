@@ -10,7 +10,7 @@ from app.model.findings import Evidence, Severity
 from app.model.fleet import Presence
 from app.model.text import count
 from app.model.triage.candidates import NEVER, Candidate, Context, latest, length
-from app.model.triage.reading import SOURCE, delivered, moment, pairs, ref_of, subject, waited_since
+from app.model.triage.reading import SOURCE, delivered, moment, overtaken, pairs, ref_of, subject, waited_since
 from app.model.triage.steps import nats, steps
 from app.model.triage.thresholds import Threshold, Unit, written
 
@@ -93,6 +93,8 @@ def _unused(consumer: Consumer, context: Context, delivered: datetime) -> dateti
             return delivered
         if owner is not None and owner.presence in (Presence.GONE, Presence.LEFT):
             return latest(delivered, owner.since)
+    if overtaken(consumer, context):
+        return delivered  # something has waited for it all the time, and was dropped
     if consumer.pending > 0 and (waited := waited_since(consumer, context)[0]) is not None:
         return waited
     return latest(delivered, context.theirs(context.history.without_client_since(ref_of(consumer))) or context.now)

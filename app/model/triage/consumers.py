@@ -1,6 +1,7 @@
-"""Rules about consumers: `consumer.no_client`, `consumer.stalled`, `consumer.abandoned`.
+"""Rules about consumers: whose each is, what excuses it, and which one of its ills is said of it.
 
-At most one of them holds of a consumer.
+At most one of `consumer.abandoned`, `consumer.no_client` and `consumer.stalled` holds of a consumer; none of them is
+`consumer.behind` as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from app.model.broker import Answer, Consumer, hidden
 from app.model.findings import Evidence, Severity
 from app.model.fleet import Presence
 from app.model.text import count
-from app.model.triage import abandoned, stalled
+from app.model.triage import (
+    abandoned,
+    behind,
+    consumerlimits,
+    losing,
+    poison,
+    redelivering,
+    stalled,
+    unserved,
+)
 from app.model.triage.candidates import NEVER, NOTHING, Candidate, Context, Judged, instant, length
 from app.model.triage.reading import SOURCE, moment, ref_of, steps_for, subject, waited_since
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
@@ -22,41 +32,93 @@ NO_CLIENT = "consumer.no_client"
 __all__ = ["NO_CLIENT", "SOURCE", "THRESHOLDS", "judge"]
 
 THRESHOLDS = {
+    losing.LOSING: losing.THRESHOLDS[losing.LOSING],
     NO_CLIENT: (
         Threshold("for", Unit.SECONDS, 60.0, "with messages pending, nobody there and nothing delivered"),
         Threshold("crit", Unit.SECONDS, 300.0, "of the same until it is CRIT", "last-delivery-critical"),
     ),
     **stalled.THRESHOLDS,
+    **unserved.THRESHOLDS,
+    **behind.THRESHOLDS,
+    **redelivering.THRESHOLDS,
+    **poison.THRESHOLDS,
     **abandoned.THRESHOLDS,
+    **consumerlimits.THRESHOLDS,
 }
 
 _LOOK_AGAIN = 5.0  # seconds until a consumer with work and nobody there is judged again
+_SAID = {
+    NO_CLIENT: frozenset(("delivery",)),
+    stalled.STALLED: frozenset(("ack", "ack_pending")),
+}
+"""Owners' limits that a rule has judged by where it speaks of a consumer."""
 
 
 def judge(consumer: Consumer, context: Context) -> Judged:
-    """All three rules on one consumer that is nobody's own, not hidden, not paused, and answered."""
-    if consumer.own or consumer.ordered or consumer.paused or consumer.answer is not Answer.OK:
+    """All rules on one consumer that is nobody's own, not hidden, and answered; of a paused one what it has lost."""
+    if consumer.own or consumer.ordered or consumer.answer is not Answer.OK:
         return NOTHING
     if not consumer.durable and hidden(consumer, context.now):
-        young = consumer.created is not None and consumer.pending > 0
+        young = consumer.created is not None and consumer.pending > 0 and not consumer.paused
         return Judged(due=consumer.created.timestamp() + 60) if young and consumer.created else NOTHING
-    with_client = consumer.push_bound if consumer.push else consumer.waiting > 0
-    if with_client and consumer.ack_pending == 0:
-        return NOTHING
     again = context.now.timestamp() + _LOOK_AGAIN + crc32(consumer.key.encode()) % 50 / 10
-    if consumer.durable and not with_client:
+    with_client = consumer.push_bound if consumer.push else consumer.waiting > 0
+    due = NEVER
+    if consumer.durable and not with_client and not consumer.paused:
         unused, due = abandoned.judge(consumer, context)
         if unused is not None:
+            losing.look(consumer, context, excused=True)
             return Judged((unused,), again + 30)
-        if consumer.pending == 0 and consumer.ack_pending == 0:
-            return Judged(due=due)
+    lost = _lost(consumer, context)
+    if consumer.paused:
+        return Judged(lost, again if lost else NEVER)
+    if consumer.pending == 0 and consumer.ack_pending == 0 and not _watched(consumer, context):
+        return Judged(lost, again if lost else due)
     if consumer.ack_policy == "none" or _excused(consumer, context):
-        return Judged(due=again)
+        return Judged(lost, again)
+    found, due = _ills(consumer, context, with_client)
+    return Judged((*lost, *found), min(due, again))
+
+
+def _lost(consumer: Consumer, context: Context) -> tuple[Candidate, ...]:
+    """What it has lost by now; nothing new where nobody is meant to read."""
+    if losing.stream_of(consumer, context) is None:
+        return ()
+    excused = consumer.paused or _excused(consumer, context) or _of_unknown(consumer, context)
+    losing.look(consumer, context, excused)
+    lost = losing.happened(consumer, context)
+    return () if lost is None else (lost,)
+
+
+def _watched(consumer: Consumer, context: Context) -> bool:
+    """Whether there may be something to say of a consumer that has nothing to do at this instant."""
+    return context.history.repeated(ref_of(consumer)) or consumerlimits.set_for(consumer, context)
+
+
+def _ills(consumer: Consumer, context: Context, with_client: bool) -> tuple[list[Candidate], float]:
+    """What is wrong with one that ought to move, and until when that holds."""
+    found: Candidate | None = None
+    due = NEVER
     if consumer.ack_pending > 0:
         found, due = stalled.judge(consumer, context, with_client)
-    else:
+    elif not with_client:
         found, due = _no_client(consumer, context)
-    return Judged(() if found is None else (found,), min(due, again))
+    several = [found, unserved.judge(consumer, context)]
+    if not any(several):
+        several.append(behind.judge(consumer, context))
+    if found is None:
+        several.append(redelivering.judge(consumer, context))
+        several.append(poison.judge(consumer, context) if consumer.ack_pending > 0 else None)
+    if context.losses.of(consumer.key) is None and not _of_unknown(consumer, context):
+        several.append(losing.ahead(consumer, context))
+    said = _SAID[found.rule] if found is not None else frozenset()
+    several.append(consumerlimits.judge(consumer, context, said))
+    return [each for each in several if each is not None], due
+
+
+def _of_unknown(consumer: Consumer, context: Context) -> bool:
+    """Whether it belongs to an agent that the registry does not know: nobody is there to miss what is dropped."""
+    return context.fleet and consumer.key in context.owners.machine and context.owner(consumer) is None
 
 
 def _excused(consumer: Consumer, context: Context) -> bool:
@@ -81,8 +143,7 @@ def _no_client(consumer: Consumer, context: Context) -> tuple[Candidate | None, 
     if waited < limits["for"]:
         return None, since.timestamp() + context.sweep + limits["for"]
     crit = max(limits["crit"], limits["for"])
-    unknown = context.fleet and consumer.key in context.owners.machine and context.owner(consumer) is None
-    severity = Severity.CRIT if waited >= crit and not unknown else Severity.WARN
+    severity = Severity.CRIT if waited >= crit and not _of_unknown(consumer, context) else Severity.WARN
     due = since.timestamp() + context.sweep + crit if waited < crit else NEVER
     return _nobody(consumer, context, (since, exact), severity, limits), due
 

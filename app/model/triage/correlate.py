@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.model.findings import Finding, Severity, urgency
-from app.model.triage import nats, unregistered, unused
+from app.model.triage import nats, plainest, unregistered, unused
 from app.model.triage.candidates import Context
 from app.model.triage.effects import Begun, Findings, Links
 from app.model.triage.felt import Felt
@@ -26,6 +26,7 @@ def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, grou
     groups.update(findings, context)
     links = Links(findings, begun, context, felt)
     links.consumers()
+    plainest.fold(findings)
     links.agents()
     fold_agents(findings, context, groups, felt)
     unregistered.fold(findings, context)

@@ -54,7 +54,7 @@ class Links:
         """A consumer loses messages, or falls behind, because nobody takes or gets them."""
         for rule in (LOSING, BEHIND):
             for each in self._of(rule):
-                key = each.id.removeprefix(f"{rule}|")
+                key = each.refs[0].removeprefix("consumer:")
                 for why in (consumers.NO_CLIENT, stalled.STALLED, NOT_SERVED):
                     if self._link(each, f"{why}|{key}", always=True):
                         break

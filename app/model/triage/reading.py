@@ -11,6 +11,7 @@ from datetime import datetime
 from app.model.broker import Consumer
 from app.model.findings import Step
 from app.model.fleet import parse_consumer
+from app.model.rates import SETTLING
 from app.model.triage.candidates import Context, instant, latest
 from app.model.triage.steps import nats, osapi, steps
 
@@ -38,6 +39,15 @@ def delivered(consumer: Consumer, context: Context) -> tuple[datetime | None, bo
     if consumer.delivered_consumer_seq == 0 and consumer.created is not None:
         return consumer.created, True
     return context.theirs(context.history.unchanged_since(ref_of(consumer), "delivered")), False
+
+
+def acked(consumer: Consumer, context: Context) -> tuple[datetime | None, bool]:
+    """When something was last acknowledged (created, if never), and whether that is known or only a lower bound."""
+    if consumer.acked_at is not None:
+        return consumer.acked_at, True
+    if consumer.floor_consumer_seq == 0 and consumer.created is not None:
+        return consumer.created, True
+    return context.theirs(context.history.ack_unknown_since(ref_of(consumer))), False
 
 
 def waited_since(consumer: Consumer, context: Context) -> tuple[datetime | None, bool]:
@@ -74,6 +84,21 @@ def quiet_since(consumer: Consumer, context: Context) -> tuple[datetime | None, 
     return (told, True) if watched is None or told <= watched else (watched, False)
 
 
+def unsettled(consumer: Consumer, context: Context) -> bool:
+    """Whether two looks at it may not be compared yet: within 30 s of a reconnect, a restart or a change of leader."""
+    if context.history.settling(context.snapshot.at or context.now):
+        return True
+    since = None if consumer.cluster is None else consumer.cluster.leader_since
+    led = latest(since, context.theirs(context.history.led_since(ref_of(consumer))))
+    return led is not None and context.age(led) < SETTLING
+
+
+def overtaken(consumer: Consumer, context: Context) -> bool:
+    """Whether messages were dropped that it should have got; told by the sequences, so not where it has a filter."""
+    stream = context.snapshot.streams.get(consumer.stream)
+    return stream is not None and not consumer.filters and stream.first_seq > consumer.delivered_stream_seq + 1
+
+
 def moment(at: datetime | None, context: Context) -> str:
     """An instant as evidence."""
     return "not known" if at is None else instant(at, context.now)
@@ -92,7 +117,7 @@ def steps_for(consumer: Consumer, context: Context) -> tuple[Step, ...]:
     if owner is not None:
         found.append(("See its agent", osapi("agent", "get", option="--hostname", value=owner.hostname)))
     if consumer.ack_pending > 0:
-        stuck = str(consumer.floor_stream_seq + 1)
+        stuck = str(consumer.stuck_seq or consumer.floor_stream_seq + 1)
         found.append(
             ("See the oldest message not acked", nats(context.site, "stream", "get", foreign=(consumer.stream, stuck)))
         )

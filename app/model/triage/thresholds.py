@@ -16,6 +16,7 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     SHARE = "share"  # of 1, written as percent
     NUMBER = "number"
+    SWITCH = "switch"  # 1: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,12 @@ class Setting:
 class Limits:
     """The thresholds of one rule as they hold for one subject."""
 
-    __slots__ = ("_settings", "on")
+    __slots__ = ("_settings", "on", "touched")
 
     def __init__(self, settings: Mapping[str, Setting], on: bool) -> None:
         self._settings = settings
         self.on = on
+        self.touched = any(each.origin != "default" for each in settings.values())  # anybody has set any of them
 
     def __getitem__(self, name: str) -> float:
         """A threshold that always has a value."""
@@ -64,8 +66,10 @@ class Limits:
 
 
 _METADATA = "io.nats.monitor."
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_UNITS |= {"D": 86400.0, "W": 604800.0, "M": 30 * 86400.0, "y": 365 * 86400.0, "Y": 365 * 86400.0}
+_SWITCH = {"1": 1.0, "t": 1.0, "true": 1.0, "0": 0.0, "f": 0.0, "false": 0.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|[smhdwDWMyY])")
 
 
 def seconds_of(text: str) -> float | None:
@@ -87,6 +91,8 @@ def _number(text: str) -> float | None:
 
 def value_of(unit: Unit, given: object) -> float | None:
     """A configured value in its unit; None if it cannot be read."""
+    if unit is Unit.SWITCH:
+        return _SWITCH.get(str(given).strip().lower())
     if isinstance(given, bool):
         return None
     if isinstance(given, int | float):
@@ -105,6 +111,8 @@ def written(unit: Unit, value: float | None) -> str:
     """A value as people write it: `5m`, `90%`, `1000`."""
     if value is None:
         return "off"
+    if unit is Unit.SWITCH:
+        return "on" if value else "off"
     if unit is Unit.SECONDS:
         return duration(value)
     if unit is Unit.SHARE:
