@@ -30,6 +30,7 @@ def server_info(greeting: dict[str, Any]) -> ServerInfo:
         jetstream=bool(greeting.get("jetstream")),
         domain=text("domain"),
         max_payload=payload if isinstance(payload, int) else 0,
+        id=text("server_id"),
     )
 
 

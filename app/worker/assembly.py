@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import is_
 from typing import Protocol, TypeVar
 
 from app import __version__
+from app.model.attention import Mark
 from app.model.broker import Account, Connection, Flow, ServerInfo
 from app.model.components import Component
 from app.model.events import Advisory
@@ -20,6 +21,7 @@ from app.sources.jetstream import BrokerFacts
 from app.sources.jobs import JobFacts
 from app.sources.registry import FleetFacts
 from app.sources.services import ServiceFacts
+from app.worker.events import EventLog
 
 _log = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -57,6 +59,7 @@ class Gathered:
     own: Mapping[str, Component]  # watchdeck's own parts
     advisories: tuple[Advisory, ...]
     states: Mapping[str, SourceState]
+    marks: Mapping[str, Mark] = field(default_factory=dict)
 
 
 class Assembly:
@@ -70,6 +73,7 @@ class Assembly:
         self._since: datetime | None = None
         self._seen: tuple[object, ...] = ()
         self._failing = False
+        self.events = EventLog()
         self._tables: tuple[Mapping[str, Component], ...] = ()  # what the components were made of
         self.last = Snapshot(epoch=secrets.token_hex(6))
 
@@ -93,8 +97,10 @@ class Assembly:
             deadletters=_kept(last.deadletters, gathered.jobs.deadletters),
             queue=gathered.jobs.queue,
             live_keys=fleet.live_keys,
+            marks=_kept(last.marks, gathered.marks),
         )
         snapshot = self._judged(snapshot, new=self._seen != seen)
+        snapshot = replace(snapshot, events=self.events.observe(snapshot, gathered.advisories, fleet.namespace))
         self._seen = seen
         if _differ(last, snapshot):
             snapshot = replace(snapshot, seq=last.seq + 1)

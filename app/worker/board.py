@@ -13,6 +13,8 @@ from app.model.snapshot import Snapshot
 if TYPE_CHECKING:
     from app.sources.inquiry import Inquiry
     from app.store.store import Store
+    from app.worker.attention import AttentionDesk
+    from app.worker.events import EventLog
 
 PULSE_PATIENCE = 30.0
 """Seconds without a sign of the collector after which the worker calls itself dead. A collection that waits for a
@@ -51,8 +53,10 @@ class Board:
     namespace: str | None = None  # of the fleet to look at, once somebody has chosen it here; `auto`: found anew
     listening: str = ""  # where the API is served on TCP, `127.0.0.1:8000`; empty: nowhere
     unreachable: str = "not connected yet"  # why there is no NATS connection, in words; empty while there is one
+    events: EventLog | None = None  # what has happened, for those who have something to add
     store: Store | None = None  # what this worker keeps on disk, from before it serves until it has ended
     inquiry: Inquiry | None = None  # answers single questions about jobs and messages
+    attention: AttentionDesk | None = None  # what people say of findings
     _published: asyncio.Event = field(default_factory=asyncio.Event)
     _decks: dict[str, _Deck] = field(default_factory=dict)
     _pulse: float = field(default_factory=time.monotonic)

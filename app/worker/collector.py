@@ -75,6 +75,7 @@ class Collector:
             actions=settings.actions,
         )
         self._own = parts.OwnParts()
+        board.events = self._assembly.events
         self._wake = asyncio.Event()
         self._namespace = settings.namespace
         self._forced = False
@@ -212,9 +213,12 @@ class Collector:
                     own=self._parts(),
                     advisories=advisories,
                     states=self._states(),
+                    marks=board.attention.marks if board.attention is not None else {},
                 )
             )
         )
+        if board.attention is not None:
+            board.attention.review(board.snapshot)
 
     @property
     def _told_lag(self) -> float:
