@@ -68,7 +68,6 @@ class ServerInfo:
     domain: str = ""
     max_payload: int = 0
     id: str = ""  # another one after each start of the server
-    id: str = ""  # another one after each start of the server
 
 
 @dataclass(frozen=True, slots=True)
