@@ -69,9 +69,12 @@ class Gates:
         for method in ("GET", "HEAD"):
             self._add(path, endpoint, method, known, {"security": []})
 
-    def get(self, path: str, permission: Permission, endpoint: Endpoint, **described: Any) -> None:
-        """A route that reads; see `_guarded`."""
-        self._guarded("GET", path, permission, endpoint, **described)
+    def get(
+        self, path: str, permission: Permission, endpoint: Endpoint, *, head: bool = False, **described: Any
+    ) -> None:
+        """A route that reads, with `head` by HEAD too; see `_guarded`."""
+        for method in ("GET", "HEAD") if head else ("GET",):
+            self._guarded(method, path, permission, endpoint, **described)
 
     def post(self, path: str, permission: Permission, endpoint: Endpoint, **described: Any) -> None:
         """A route that acts; see `_guarded`."""

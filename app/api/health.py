@@ -22,6 +22,7 @@ from app.model.access import Permission
 from app.worker.board import Board
 
 STATUS_PATH = "/api/health/status"
+_READS = ("GET", "HEAD")
 _LARGE = 500  # rows that are rendered aside of the event loop
 
 
@@ -81,7 +82,7 @@ class StatusFirst:
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != STATUS_PATH or scope["method"] != "GET" or not may(scope, Permission.HEALTH_READ):
+        if scope["path"] != STATUS_PATH or scope["method"] not in _READS or not may(scope, Permission.HEALTH_READ):
             await self._app(scope, receive, send)
             return
         scope["state"]["route"] = STATUS_PATH
@@ -109,4 +110,4 @@ def health(gates: Gates, board: Board, pages: StatusPages) -> None:
 
     gates.open("/api/health", alive, answer=HealthBody)
     gates.open("/api/health/ready", ready, answer=ReadyBody, also={503: ReadyBody})
-    gates.get(STATUS_PATH, Permission.HEALTH_READ, status, answer=StatusBody, bodies={503: StatusBody})
+    gates.get(STATUS_PATH, Permission.HEALTH_READ, status, head=True, answer=StatusBody, bodies={503: StatusBody})

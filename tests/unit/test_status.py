@@ -1,162 +1,396 @@
-"""`watchdeck status`: what is counted, what is printed, and the exit code, from literal looks."""
+"""The status of the whole: figures against a literal snapshot, and the few causes that degrade it, one by one."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import httpx
 import pytest
 
-from app.cli.glance import Look, doubt
-from app.cli.status import as_json, judge, nagios, text
-from app.cli.status import json as as_object
-from app.cli.watching import changes
-from app.model.broker import Connection, LinkState
-from app.model.findings import Attention, Finding, Severity
-from app.model.snapshot import Site, Snapshot, SourceState, SourceStatus
-from tests.literals import NOW, fleet, keyed
+from app.api import health
+from app.api.application import Application
+from app.api.causes import causes_now
+from app.api.health import StatusPages
+from app.api.shapes import StatusBody
+from app.api.status import status_of, uptime_text
+from app.model.broker import Answer, Connection, LinkState
+from app.model.components import Component, ComponentKind
+from app.model.fleet import Presence, SubComponent
+from app.model.health import Health
+from app.model.jobs import Queue
+from app.model.snapshot import Snapshot, SourceState, SourceStatus
+from app.worker import board as board_module
+from app.worker.board import Board
+from tests import literals
+from tests.behind import FilledBoard, filled
 
-AGENT = Finding("agent.gone|a", "agent.gone", Severity.CRIT, "agent", "web-03", "gone since 14:01:12Z")
-BEHIND = Finding("consumer.behind|b", "consumer.behind", Severity.WARN, "consumer", "ORDERS › billing", "11m behind")
-FOLDED = replace(BEHIND, id="consumer.stalled|c", cause=AGENT.id)
-UNUSED = Finding("consumer.abandoned|d", "consumer.abandoned", Severity.INFO, "consumer", "18 durables", "unused 3d")
-ACKED = Attention("acked", "ana", NOW, note="restarting")
-SNOOZED = Attention("snoozed", "ana", NOW, until=NOW + timedelta(hours=1))
-
-
-def looking(*findings: Finding, trouble: str = "", by_worker: bool = True) -> Look:
-    site = Site(name="prod", version="0.1.0")
-    return Look(Snapshot(at=NOW, site=site, findings=keyed(findings)), by_worker, trouble)
-
-
-@pytest.mark.parametrize(
-    ("findings", "ignoring", "code"),
-    [
-        ((), False, 0),
-        ((UNUSED,), False, 0),
-        ((BEHIND,), False, 1),
-        ((BEHIND, AGENT), False, 2),
-        ((replace(AGENT, attention=ACKED),), False, 2),
-        ((replace(AGENT, attention=ACKED),), True, 0),
-        ((replace(AGENT, attention=ACKED), BEHIND), True, 1),
-        ((replace(AGENT, attention=SNOOZED),), False, 0),
-        ((replace(AGENT, attention=replace(SNOOZED, state="muted")),), False, 0),
-        ((replace(AGENT, attention=replace(ACKED, state="returned")),), True, 2),
-        ((BEHIND, replace(FOLDED, severity=Severity.CRIT)), False, 1),  # counted once, as its cause
-    ],
-)
-def test_the_exit_code_is_that_of_the_worst_that_counts(
-    findings: tuple[Finding, ...], ignoring: bool, code: int
-) -> None:
-    assert judge(looking(*findings), ignore_acked=ignoring).code == code
+SEED = """{"status": "ok", "components": {}, "version": "0.1.0", "uptime": "2h30m",
+"nats": {"url": "nats://localhost:4222", "version": "2.10.0"},
+"streams": [{"name": "JOBS", "messages": 42, "bytes": 1024, "consumers": 1}],
+"kv_buckets": [{"name": "job-queue", "keys": 10, "bytes": 2048}],
+"object_stores": [{"name": "file-objects", "size": 5242880}],
+"jobs": {"total": 100, "unprocessed": 5, "processing": 2, "completed": 90, "failed": 3, "dlq": 0},
+"agents": {"total": 5, "ready": 5,
+ "agents": [{"hostname": "web-01", "labels": "group=web.prod", "registered": "15s ago"}]},
+"consumers": {"total": 2,
+ "consumers": [{"name": "query_any_web_01", "pending": 0, "ack_pending": 3, "redelivered": 0}]},
+"registry": [{"type": "agent", "hostname": "web-01", "status": "Ready", "conditions": ["string"], "age": "7h 6m",
+ "cpu_percent": 2.1, "mem_bytes": 134217728}]}"""
+"""The example of OSAPI's documentation."""
 
 
-def test_nothing_is_well_that_is_not_known() -> None:
-    status = judge(looking(trouble="NATS unreachable: connection refused"))
-    assert status.code == 2
-    assert text(status).startswith("CRIT: NATS unreachable: connection refused; last known: no findings (prod")
+def status(board: Board, uptime: float = 9000.0) -> dict[str, Any]:
+    store = board.store
+    kept = "disabled" if store is None else store.trouble or "ok"
+    made = status_of(board.snapshot, causes_now(board), now=literals.NOW, uptime=uptime, store=kept)
+    assert made.ok == (made.body["status"] == "ok")
+    StatusBody.model_validate(made.body)
+    return made.body
 
 
-def test_text_names_the_three_worst_and_what_is_put_off() -> None:
-    more = [replace(BEHIND, id=f"x|{number}", subject=f"S{number}") for number in range(3)]
-    put_off = replace(BEHIND, id="y", subject="LATER", attention=SNOOZED)
-    lines = text(judge(looking(*more, replace(UNUSED, attention=None), AGENT, FOLDED, put_off))).splitlines()
-    assert lines[0] == "CRIT: 1 CRIT, 3 WARN, 1 snoozed (prod, worker 0.1.0)"
-    assert lines[1] == "CRIT agent web-03: gone since 14:01:12Z"
-    assert lines[4] == "+2 more: watchdeck findings"
-    assert lines[5].startswith("snoozed until 11-22 15:05Z: WARN consumer LATER: 11m behind [snoozed by ana]")
-    assert len(lines) == 6
+def changed(board: FilledBoard, section: str, key: str, **fields: Any) -> None:
+    table = dict(getattr(board.snapshot, section))
+    table[key] = replace(table[key], **fields)
+    board.publish(replace(board.snapshot, **{section: table}))
 
 
-def test_no_control_byte_of_foreign_text_is_printed() -> None:
-    nasty = replace(AGENT, subject="web\x1b]52;c;eA==\x07|03", what="gone\nCRIT all\r")
-    for written in (text, nagios, as_object):
-        lines = written(judge(looking(nasty))).split("\n")
-        assert all(line.isprintable() for line in lines)
-    assert len(text(judge(looking(nasty))).splitlines()) == 2
-    assert nagios(judge(looking(nasty))).splitlines()[0].count("|") == 1
+def source(board: FilledBoard, name: str, state: SourceStatus, error: str = "") -> None:
+    sources = {**board.snapshot.sources, name: SourceState(name, state, error=error)}
+    board.publish(replace(board.snapshot, sources=sources))
 
 
-def test_nagios_has_one_line_performance_data_and_long_text() -> None:
-    seen = replace(looking(AGENT, BEHIND), snapshot=replace(fleet(), findings=keyed((AGENT, BEHIND))))
-    first, *rest = nagios(judge(seen)).splitlines()
-    head, _, data = first.partition(" | ")
-    assert head == "WATCHDECK CRITICAL - 1 CRIT, 1 WARN: CRIT agent web-03: gone since 14:01:12Z"
-    assert "crit=1;;0;0" in data.split()
-    assert all(part.count("=") == 1 and part.count(";") == 3 for part in data.split())
-    assert rest == ["CRIT agent web-03: gone since 14:01:12Z", "WARN consumer ORDERS › billing: 11m behind"]
+def part(name: str, kind: str, state: str = "error", **fields: Any) -> dict[str, Component]:
+    """A registry entry of a type and one part of it."""
+    entry = Component(f"control:{kind}.x", ComponentKind.CONTROL, kind, Health.OK, "ready", host="x", type=kind)
+    key = f"{entry.key}/{name}"
+    return {entry.key: entry, key: Component(key, ComponentKind.CONTROL, name, state=state, parent=entry.key, **fields)}
 
 
-def test_json_tells_everything() -> None:
-    told = json.loads(as_object(judge(looking(AGENT, replace(BEHIND, attention=ACKED)))))
-    assert (told["status"], told["exit"], told["crit"], told["warn"], told["acked"]) == ("CRIT", 2, 1, 1, 1)
-    assert told["findings"][1]["attention"] == {
-        "state": "acked",
-        "by": "ana",
-        "at": NOW.isoformat().replace("+00:00", "Z"),
-        "until": None,
-        "note": "restarting",
-    }
-    assert as_json(AGENT)["cause"] is None
+def with_parts(**components: Component) -> FilledBoard:
+    board = filled()
+    board.publish(replace(board.snapshot, components={**board.snapshot.components, **components}))
+    return board
 
 
-@pytest.mark.parametrize(
-    ("snapshot", "words"),
-    [
-        (Snapshot(), "no facts yet"),
-        (
-            Snapshot(at=NOW, site=Site(connection=Connection(LinkState.DOWN, "nats://h:4222", error="refused"))),
-            "NATS unreachable: refused (nats://h:4222)",
-        ),
-        (
-            Snapshot(
-                at=NOW,
-                site=Site(connection=Connection(LinkState.CONNECTED, "nats://h")),
-                sources={"streams": SourceState("streams", SourceStatus.FAILED, error="no answer")},
-            ),
-            "streams: no answer",
-        ),
-        (fleet(), ""),
-    ],
-)
-def test_why_facts_cannot_be_believed(snapshot: Snapshot, words: str) -> None:
-    assert doubt(snapshot) == words
+def test_the_documented_example_is_a_status() -> None:
+    read = StatusBody.model_validate_json(SEED)
+    assert json.loads(read.model_dump_json(exclude_none=True)) == json.loads(SEED)
 
 
-async def told(*looks: Look) -> list[str]:
-    async def given() -> AsyncIterator[Look]:
-        for each in looks:
-            yield each
+def test_every_section_of_the_example_is_served() -> None:
+    body, example = status(filled()), json.loads(SEED)
+    assert body.keys() == example.keys()
+    for name in ("nats", "jobs", "agents", "consumers"):
+        assert body[name].keys() == example[name].keys()
+    for name in ("streams", "kv_buckets", "object_stores"):
+        assert body[name][0].keys() == example[name][0].keys()
+    assert body["consumers"]["consumers"][0].keys() == example["consumers"]["consumers"][0].keys()
+    assert body["agents"]["agents"][0].keys() == example["agents"]["agents"][0].keys()
+    assert any(row.keys() == example["registry"][0].keys() for row in body["registry"])
+    assert (body["status"], body["uptime"]) == ("ok", "2h30m")
+    assert body["nats"] == {"url": "nats://nats-1:4222", "version": "2.15.1"}
 
-    return [change.line for change in [change async for change in changes(given())]]
+
+def test_streams_buckets_and_object_stores() -> None:
+    board = filled()
+    changed(board, "streams", "AUDIT", consumers=3)
+    board.publish(replace(board.snapshot, live_keys={"KV_agent-registry": 11}))
+    body = status(board)
+    assert [row["name"] for row in body["streams"]] == ["AUDIT", "JOBS", "JOBS-DLQ", "ORDERS"]
+    # of the three on AUDIT one is watchdeck's own
+    assert body["streams"][0] == {"name": "AUDIT", "messages": 401_220, "bytes": 52_428_000, "consumers": 2}
+    keys = {row["name"]: row["keys"] for row in body["kv_buckets"]}
+    assert keys == {"agent-facts": 12, "agent-registry": 11, "agent-state": 12, "job-queue": 12}
+    assert body["object_stores"] == [{"name": "file-objects", "size": 812 * 2**20}]
 
 
-async def test_watching_prints_a_line_for_each_change() -> None:
-    worse = replace(BEHIND, severity=Severity.CRIT)
-    later = looking(worse)
-    lines = await told(
-        looking(),
-        looking(BEHIND),
-        looking(BEHIND),
-        later,
-        looking(replace(worse, attention=ACKED)),
-        looking(replace(worse, attention=ACKED), trouble="the worker does not answer"),
-        looking(),
+def test_jobs_that_nobody_acknowledged_are_unprocessed() -> None:
+    board = filled(
+        queue=Queue(
+            total=100, submitted=5, processing=2, completed=80, failed=3, partial=4, skipped=6, unclaimed=7, dead=9
+        )
     )
-    assert lines == [
-        "14:05:31Z OK no findings (prod)",
-        "14:05:31Z WARN consumer ORDERS › billing 11m behind",
-        "14:05:31Z CRIT consumer ORDERS › billing 11m behind",
-        '14:05:31Z ACKED consumer ORDERS › billing (consumer.behind) by ana: "restarting"',
-        "14:05:31Z UNKNOWN the worker does not answer",
-        "14:05:31Z KNOWN facts are fresh again",
-        "14:05:31Z CLEAR consumer ORDERS › billing (consumer.behind)",
-    ]
+    assert status(board)["jobs"] == {
+        "total": 107, "unprocessed": 12, "processing": 2, "completed": 80, "failed": 3, "dlq": 9,
+    }  # fmt: skip
 
 
-async def test_nothing_clears_because_it_cannot_be_seen() -> None:
-    lost = Look(Snapshot(at=NOW), True, "NATS unreachable")
-    lines = await told(looking(BEHIND), lost, looking(BEHIND))
-    assert [line.split()[1] for line in lines] == ["WARN", "UNKNOWN", "KNOWN"]
+def test_agents_that_are_not_there_or_not_ready_are_not_ready() -> None:
+    board = filled()
+    changed(board, "agents", literals.machine("web-01"), presence=Presence.STALE)
+    changed(board, "agents", literals.machine("db-01"), presence=Presence.LEFT)
+    body = status(board)
+    # ten hosts: one has left, one is gone, one stale, one cordoned
+    assert (body["agents"]["total"], body["agents"]["ready"]) == (9, 6)
+    states = {row["hostname"]: row["status"] for row in body["registry"] if row["type"] == "agent"}
+    assert "db-01" not in states
+    assert {host: state for host, state in states.items() if state != "Ready"} == {
+        "web-01": "Stale", "web-03": "Gone", "db-02": "Cordoned",
+    }  # fmt: skip
+    hosts = {row["hostname"]: row for row in body["agents"]["agents"]}
+    assert hosts["web-02"] == {"hostname": "web-02", "labels": "group=web.eu, role=web", "registered": "4s ago"}
+
+
+def test_the_registry_lists_agents_and_control() -> None:
+    rows = status(filled())["registry"]
+    assert rows == sorted(rows, key=lambda row: (row["type"], row["hostname"]))
+    assert [(row["type"], row["hostname"], row["status"]) for row in rows if row["type"] != "agent"] == [
+        ("controller", "web-01", "Ready"), ("nats", "web-01", "Ready"),
+    ]  # fmt: skip
+    web02 = next(row for row in rows if row["hostname"] == "web-02")
+    assert web02 == {
+        "type": "agent", "hostname": "web-02", "status": "Ready", "conditions": ["MemoryPressure"], "age": "3d 0h",
+        "cpu_percent": 2.4, "mem_bytes": 48 * 2**20,
+    }  # fmt: skip
+    assert next(row for row in rows if row["type"] == "controller")["age"] == "11h 6m"
+
+
+def test_a_clock_that_is_ahead_has_no_age() -> None:
+    board = filled()
+    changed(board, "vitals", literals.machine("web-01"), registered_at=literals.NOW + timedelta(seconds=5))
+    rows = {row["hostname"]: row for row in status(board)["agents"]["agents"]}
+    assert rows["web-01"]["registered"] == " ago"
+
+
+def test_consumers_are_those_of_streams_without_our_own() -> None:
+    board = filled()
+    extra = literals.consumer("KV_job-queue", "watcher")
+    board.publish(replace(board.snapshot, consumers={**board.snapshot.consumers, extra.key: extra}))
+    listed = status(board)["consumers"]
+    names = [row["name"] for row in listed["consumers"]]
+    assert listed["total"] == len(names) == 64
+    assert "watcher" not in names
+    assert "watchdeck-look" not in names
+    billing = next(row for row in listed["consumers"] if row["name"] == "billing")
+    assert billing == {"name": "billing", "pending": 2240, "ack_pending": 1000, "redelivered": 0}
+
+
+def test_sub_components_of_several_hosts_have_their_host_in_the_name() -> None:
+    components = status(with_parts(**part("nats", "nats", "ok")))["components"]
+    assert list(components) == sorted(components)
+    assert {"nats", "kv", "store", "worker"} <= components.keys()
+    assert components["controller.api"] == {"status": "ok", "address": "http://0.0.0.0:8080"}
+    assert components["metrics (web-01)"] == {"status": "ok", "address": "127.0.0.1:9100"}
+    assert "metrics" not in components
+    assert not any("web-03" in name for name in components)  # it is gone, and publishes nothing
+    assert components["nats ()"] == {"status": "ok"}  # somebody else's of our own name
+
+
+def test_one_host_alone_needs_none() -> None:
+    board = filled()
+    changed(board, "agents", literals.machine("web-01"), sub_components=(SubComponent("only.here", "disabled"),))
+    assert status(board)["components"]["only.here"] == {"status": "disabled"}
+
+
+@pytest.mark.parametrize(
+    ("name", "sections"),
+    [
+        ("streams", {"streams", "kv_buckets", "object_stores", "consumers"}),
+        ("consumers", {"consumers"}),
+        ("jobs", {"jobs"}),
+        ("registry", {"agents", "registry"}),
+    ],
+)
+def test_what_is_not_available_is_left_out(name: str, sections: set[str]) -> None:
+    board = filled()
+    everything = status(board).keys()
+    source(board, name, SourceStatus.FAILED, "no answer")
+    assert everything - status(board).keys() == sections
+
+
+def test_nothing_known_yet_is_degraded_and_short() -> None:
+    body = status(Board())
+    assert body.keys() == {"status", "components", "version", "uptime"}
+    assert body["status"] == "degraded"
+    assert body["components"]["kv"] == {"status": "disabled"}
+    assert body["components"]["store"] == {"status": "disabled"}
+
+
+# what degrades
+
+
+def no_nats(board: FilledBoard) -> None:
+    board.unreachable = "connection refused"
+
+
+def no_bucket(board: FilledBoard) -> None:
+    streams = {name: row for name, row in board.snapshot.streams.items() if name != "KV_job-queue"}
+    board.publish(replace(board.snapshot, streams=streams))
+
+
+def offline_bucket(board: FilledBoard) -> None:
+    changed(board, "streams", "KV_job-queue", answer=Answer.OFFLINE)
+
+
+def unread_bucket(board: FilledBoard) -> None:
+    source(board, "jobs", SourceStatus.FAILED, "no answer in 5 s")
+
+
+def full_disk(board: FilledBoard) -> None:
+    board.store.trouble = "session store is full"
+
+
+def stuck_writer(board: FilledBoard) -> None:
+    board.store.turning = False
+
+
+@pytest.mark.parametrize(
+    ("harm", "component", "sentence"),
+    [
+        (no_nats, "nats", "nats not connected: connection refused"),
+        (no_nats, "kv", "kv bucket not accessible: connection refused"),
+        (no_bucket, "kv", "kv bucket not accessible: there is no bucket job-queue"),
+        (offline_bucket, "kv", "kv bucket not accessible: the bucket is offline"),
+        (unread_bucket, "kv", "kv bucket not accessible: no answer in 5 s"),
+        (full_disk, "store", "session store is full"),
+        (stuck_writer, "store", "the session store's thread is stuck"),
+    ],
+)
+async def test_what_degrades_says_why(harm: Callable[[FilledBoard], None], component: str, sentence: str) -> None:
+    board = filled()
+    async with asking(board) as client:
+        assert (await client.get("/api/health/status")).status_code == 200
+        assert (await client.get("/api/health/ready")).json() == {"status": "ready"}
+        harm(board)
+        answer = await client.get("/api/health/status")
+        assert answer.status_code == 503
+        assert answer.json()["status"] == "degraded"
+        assert answer.json()["components"][component]["error"] == sentence
+        StatusBody.model_validate(answer.json())
+        ready = await client.get("/api/health/ready")
+        assert ready.status_code == 503
+        assert ready.json()["status"] == "not_ready"
+        assert sentence in ready.json()["error"].split("\n")
+        assert (await client.get("/api/health")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("kind", ["controller", "nats"])
+def test_a_broken_part_of_control_degrades(kind: str) -> None:
+    board = with_parts(**part(f"{kind}.kv (connectivity)", kind, reason="timeout"))
+    body = status(board)
+    assert body["status"] == "degraded"
+    assert body["components"][f"{kind}.kv (connectivity)"] == {"status": "error", "error": "timeout"}
+
+
+def test_parts_of_others_or_of_what_is_gone_do_not() -> None:
+    assert status(with_parts(**part("other.api", "scheduler")))["status"] == "ok"
+    gone = part("controller.kv", "controller")
+    gone["control:controller.x"] = replace(gone["control:controller.x"], state="gone")
+    body = status(with_parts(**gone))
+    assert body["status"] == "ok"
+    assert "controller.kv" not in body["components"]
+    assert status(with_parts(**part("controller.tracing", "controller", "disabled")))["status"] == "ok"
+
+
+def test_agents_probes_units_and_other_sources_never_do() -> None:
+    board = filled()
+    for key in board.snapshot.agents:
+        changed(board, "agents", key, presence=Presence.GONE, sub_components=(SubComponent("agent.facts", "error"),))
+    bad = {
+        f"{kind}:x": Component(f"{kind}:x", kind, "x", Health.CRIT, "error")
+        for kind in (ComponentKind.PROBE, ComponentKind.GATEWAY, ComponentKind.UNIT, ComponentKind.SERVICE)
+    }
+    board.publish(replace(board.snapshot, components={**board.snapshot.components, **bad}))
+    for name in ("consumers", "registry", "facts", "state", "deadletters", "services", "account"):
+        source(board, name, SourceStatus.FAILED, "no answer")
+    source(board, "jobs", SourceStatus.DENIED, "not permitted")
+    assert status(board)["status"] == "ok"
+
+
+def test_without_a_fleet_there_is_no_queue_to_miss() -> None:
+    board = filled(streams={}, site=literals.site(capabilities=frozenset()))
+    body = status(board)
+    assert body["status"] == "ok"
+    assert body["components"]["kv"] == {"status": "disabled"}
+    assert body.keys().isdisjoint({"agents", "registry"})
+
+
+def test_the_bucket_is_looked_for_under_its_names() -> None:
+    board = filled(site=literals.site(namespace="blue"))
+    board.fingerprint = {"names": {"job_queue": "tasks"}}
+    assert status(board)["components"]["kv"]["error"].endswith("there is no bucket blue-tasks")
+    row = replace(board.snapshot.streams["KV_job-queue"], name="KV_blue-tasks")
+    board.publish(replace(board.snapshot, streams={row.name: row}))
+    assert status(board)["components"]["kv"] == {"status": "ok"}
+
+
+def test_when_the_worker_stands_nobody_knows_of_nats(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = filled()
+    monkeypatch.setattr(board_module, "PULSE_PATIENCE", -1.0)
+    body = status(board)
+    assert body["status"] == "degraded"
+    assert body["components"]["worker"]["status"] == "error"
+    assert body["components"]["nats"]["status"] == "error"
+
+
+async def test_a_worker_that_stops_is_not_ready() -> None:
+    board = filled()
+    async with asking(board) as client:
+        board.stop()
+        assert (await client.get("/api/health/ready")).json() == {
+            "status": "not_ready", "error": "the worker is stopping",
+        }  # fmt: skip
+        board = filled()
+    board.collected = False
+    async with asking(board) as client:
+        assert (await client.get("/api/health/ready")).json()["error"] == "the first collection is not done yet"
+
+
+def test_no_connection_leaves_out_nats() -> None:
+    down = literals.site(namespace="", connection=Connection(LinkState.DOWN, "nats://a:4222"))
+    assert "nats" not in status(filled(site=down))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0s"), (45.9, "45s"), (60, "1m0s"), (65, "1m5s"), (3599, "59m59s"), (9000, "2h30m"), (612_360, "170h6m")],
+)
+def test_uptime(seconds: float, text: str) -> None:
+    assert uptime_text(seconds) == text
+
+
+# how it is served
+
+
+def asking(board: Board) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(Application(board).socket()), base_url="http://worker")
+
+
+@pytest.mark.parametrize("aside", [False, True])
+async def test_a_page_is_rendered_once_for_a_snapshot(monkeypatch: pytest.MonkeyPatch, aside: bool) -> None:
+    rendered: list[Snapshot] = []
+
+    def counted(snapshot: Snapshot, *args: Any, **more: Any) -> Any:
+        rendered.append(snapshot)
+        return status_of(snapshot, *args, **more)
+
+    monkeypatch.setattr(health, "status_of", counted)
+    monkeypatch.setattr(health, "_LARGE", 0 if aside else 10**9)
+    board = filled()
+    clock = iter(range(0, 1000, 10)).__next__
+    pages = StatusPages(board, clock=clock)
+    both = await asyncio.gather(*(pages.page() for _ in range(10)))
+    assert len(set(map(id, both))) == 1
+    assert await pages.page() is both[0]
+    assert len(rendered) == 1
+    board.publish(replace(board.snapshot, seq=board.snapshot.seq))
+    assert (await pages.page()) is not both[0]
+    board.store.trouble = "session store is full"
+    assert (await pages.page()).status == 503
+    board.store.trouble = ""
+    assert (await pages.page()).status == 200
+    assert len(rendered) == 4
+
+
+async def test_head_and_get_say_the_same() -> None:
+    async with asking(filled()) as client:
+        for path in ("/api/health", "/api/health/ready", "/api/health/status"):
+            asked, headed = await client.get(path), await client.head(path)
+            assert headed.status_code == asked.status_code == 200
+            assert headed.headers["content-length"] == asked.headers["content-length"]
+            assert headed.headers["content-type"] == "application/json"
