@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.model.attention import Mark, MarkKind
 from app.model.broker import Flow
 from app.model.findings import Finding
 from app.model.rates import History
@@ -21,6 +22,8 @@ class TriageJudge:
     def __init__(self, thresholds: Mapping[str, Mapping[str, object]], runbooks: Mapping[str, str]) -> None:
         self._history = History()
         self._triage = Triage(thresholds, runbooks)
+        self._marks: Mapping[str, Mark] = {}
+        self._acked: frozenset[str] = frozenset()  # findings that somebody has acknowledged
 
     def observe(self, snapshot: Snapshot) -> None:
         self._history.observe(snapshot)
@@ -29,7 +32,10 @@ class TriageJudge:
         return self._history.flows()
 
     def findings(self, snapshot: Snapshot) -> Mapping[str, Finding]:
-        return self._triage.judge(snapshot, self._history)
+        if snapshot.marks is not self._marks:
+            self._marks = snapshot.marks
+            self._acked = frozenset(mark.finding for mark in snapshot.marks.values() if mark.kind is MarkKind.ACK)
+        return self._triage.judge(snapshot, self._history, self._acked)
 
     def counts(self, snapshot: Snapshot) -> Mapping[str, Count]:
         return counts(snapshot, standings(snapshot.findings, stale_sections(snapshot)))

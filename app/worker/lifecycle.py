@@ -20,6 +20,7 @@ from app.settings import Settings, SettingsError, places
 from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint
 from app.store.errors import StoreRefused
+from app.worker.attention import AttentionDesk
 from app.worker.board import Board
 from app.worker.collector import Collector, utc_now
 from app.worker.judge import TriageJudge
@@ -178,6 +179,8 @@ async def _live(
     for warning in settings.warnings:
         _log.warning("%s", warning)
     board.store = store = await _open_store(settings)
+    board.attention = attention = AttentionDesk(board)
+    await attention.load()
     collector = Collector(settings, board, judge=judge)
 
     def listening() -> None:
@@ -208,6 +211,7 @@ async def _live(
     for task in [*aside, *late]:
         task.cancel()
     await asyncio.wait([*aside, *late], timeout=1.0)
+    await attention.close()
     await store.close()
     ending.reached()
     return _outcome(parts, asked=asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import is_
 from types import MappingProxyType
 
 from app.model.broker import Consumer
@@ -27,6 +28,7 @@ from app.model.triage import (
     streams,
 )
 from app.model.triage.account import Account
+from app.model.triage.attention import Attending, Mutes
 from app.model.triage.candidates import Candidate, Context, Owners
 from app.model.triage.clocks import Clocks
 from app.model.triage.correlate import correlate
@@ -86,21 +88,21 @@ class Triage:
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
         self._folded_at: datetime | None = None
-        self._folded_of: tuple[Mapping[str, Consumer], Mapping[str, Agent]] = ({}, {})
+        self._folded_of: tuple[object, ...] = ()
         self._groups = Groups()
         self._owners = Owners()
         self._owned: Mapping[str, Consumer] | None = None
         self._left: frozenset[str] = frozenset()
         self._known_agents: Mapping[str, Agent] | None = None
+        self._attending = Attending()
+        self._mutes: Mutes | None = None  # those of the last correlation
         self._believed: frozenset[str] = frozenset()  # agents whose clocks were off at the last judgement of them
 
     def explain(self, rule: str, stream: str = "") -> str:
         """A rule in words, with its thresholds in force and where each comes from. KeyError for an unknown rule."""
         return explain_rule(rule, self._thresholds, stream)
 
-    def judge(
-        self, snapshot: Snapshot, history: History, acked: frozenset[str] = frozenset()
-    ) -> Mapping[str, Finding]:
+    def judge(self, snapshot: Snapshot, history: History, acked: frozenset[str] = frozenset()) -> Mapping[str, Finding]:
         """The findings of now by id, most urgent first. One that is as before is the same object.
 
         `acked` are the ids of findings that somebody has acknowledged: what was lost is shown until then.
@@ -114,20 +116,26 @@ class Triage:
         stale = frozen(snapshot)
         found = {candidate.id: candidate for candidate in self._candidates(context, stale)}
         self._step(found, context, stale)
-        if self._make(context, stale) or self._figures_due(snapshot):
-            self._folded_at = snapshot.at
-            self._folded_of = (snapshot.consumers, snapshot.agents)
-            felt = Felt(context, self._jobs, self._letters)
-            made = {name: each.finding for name, each in self._made.items()}
-            self._findings = self._same(correlate(made, self._fault_since, context, self._groups, felt))
-        return self._findings
+        mutes = self._attending.mutes(snapshot.marks, snapshot.at)
+        if self._make(context, stale) or self._figures_due(snapshot) or mutes is not self._mutes:
+            self._folded_at, self._folded_of, self._mutes = snapshot.at, _tables(snapshot), mutes
+            self._findings = self._correlated(context, mutes)
+        return self._attending.attend(self._findings, snapshot.marks, snapshot.at)
+
+    def _correlated(self, context: Context, mutes: Mutes) -> Mapping[str, Finding]:
+        """All findings; those of a muted rule are no cause and no effect of others."""
+        felt = Felt(context, self._jobs, self._letters)
+        made = {name: each.finding for name, each in self._made.items()}
+        muted = {name: each for name, each in made.items() if mutes.of(each)} if mutes else {}
+        heard = {name: each for name, each in made.items() if name not in muted} if muted else made
+        folded = correlate(heard, self._fault_since, context, self._groups, felt)
+        return self._same({**folded, **muted})
 
     def _figures_due(self, snapshot: Snapshot) -> bool:
         """Whether what folds say of rows may have changed; in a flood of findings every few seconds is enough."""
         if not self._made or self._folded_at is None or snapshot.at is None:
             return False
-        consumers_then, agents_then = self._folded_of
-        if snapshot.consumers is consumers_then and snapshot.agents is agents_then:
+        if self._folded_of and all(map(is_, _tables(snapshot), self._folded_of)):
             return False
         return len(self._made) < _FLOOD or (snapshot.at - self._folded_at).total_seconds() >= _FLOOD_PACE
 
@@ -284,3 +292,8 @@ class Triage:
         if list(kept) == list(before) and all(each is before[name] for name, each in kept.items()):
             return before
         return MappingProxyType(kept)
+
+
+def _tables(snapshot: Snapshot) -> tuple[object, ...]:
+    """What the figures in a fold's sentence are counted from."""
+    return (snapshot.consumers, snapshot.agents, snapshot.jobs, snapshot.deadletters)

@@ -115,21 +115,30 @@ def _count_agents(agents: Mapping[str, Agent], standings: Mapping[str, Health], 
 def verdict(snapshot: Snapshot) -> Verdict:
     """How bad it all is. Folded findings count once, as their cause.
 
+    What somebody takes care of is still as bad as it is; what is put off or muted has no say.
+
     UNKNOWN, with the last known numbers, while there is no connection or a core source brings no fresh facts: never OK
     by default. What is absent or not permitted is left out, unless nothing else is left.
     """
     known = _known(snapshot)
     down = snapshot.site.connection.state is not LinkState.CONNECTED
     levels: Counter[Severity] = Counter()
+    acked: Counter[Severity] = Counter()
+    hidden = 0
     for finding in snapshot.findings.values():
-        if not finding.cause and not down:
-            levels[finding.severity] += 1
-        elif down and finding.last_known and (not finding.cause or finding.cause in _SITE):
-            levels[finding.severity] += 1  # what was last known, not that it is no more
+        last = finding.last_known and (not finding.cause or finding.cause in _SITE)
+        if not (last if down else not finding.cause):
+            continue  # without a connection: what was last known, not that it is no more
+        said = finding.attention
+        if said is not None and said.hidden:
+            hidden += 1
+        else:
+            (acked if said is not None and said.quiet else levels)[finding.severity] += 1
     health = Health.UNKNOWN
     if known:
-        health = Health.CRIT if levels[Severity.CRIT] else Health.WARN if levels[Severity.WARN] else Health.OK
-    return Verdict(health, levels[Severity.CRIT], levels[Severity.WARN], levels[Severity.INFO])
+        health = max((level.health for level in (*levels, *acked)), key=lambda each: each.rank, default=Health.OK)
+    figures = (levels[Severity.CRIT], levels[Severity.WARN], levels[Severity.INFO])
+    return Verdict(health, *figures, acked.total(), hidden)
 
 
 _SITE = frozenset((f"{UNREACHABLE}|nats", f"{CREDENTIALS}|nats"))
