@@ -84,14 +84,12 @@ def store_of(board: Board) -> Keeping | None:
 
 def desk_of(board: Board) -> Desk:
     """The attention desk; 503 while there is none."""
-    desk: Desk | None = getattr(board, "attention", None)
-    return there(desk, "way to keep what people say about findings")
+    return there(board.attention, "way to keep what people say about findings")
 
 
 def inquiry_of(board: Board) -> Asking:
     """The inquiry; 503 while there is none."""
-    inquiry: Asking | None = getattr(board, "inquiry", None)
-    return there(inquiry, "way to ask NATS for single things")
+    return there(board.inquiry, "way to ask NATS for single things")
 
 
 def there(part: Part | None, what: str) -> Part:
