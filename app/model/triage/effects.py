@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,20 +22,20 @@ from app.model.triage import (
     streams,
     unclaimed,
 )
+from app.model.triage.behind import BEHIND
 from app.model.triage.candidates import Context
+from app.model.triage.consumerlimits import CONSUMER_LIMITS
 from app.model.triage.felt import Felt, names_of
+from app.model.triage.losing import AHEAD, LOSING
+from app.model.triage.unserved import NOT_SERVED
 
 Findings = dict[str, Finding]
 Begun = Callable[[str], datetime | None]
 
-LOSING = "consumer.losing"
-NOT_SERVED = "consumer.not_served"
-BEHIND = "consumer.behind"
-
 _SLACK = timedelta(minutes=5)
 """By how much an effect may be older than a cause of which is only known since when at the latest it lasts."""
-_OF_CONSUMERS = frozenset((consumers.NO_CLIENT, stalled.STALLED, BEHIND))
-_OF_WORK = frozenset((unclaimed.UNCLAIMED, failing.FAILING))
+_OF_CONSUMERS = (consumers.NO_CLIENT, stalled.STALLED, BEHIND, LOSING, CONSUMER_LIMITS)
+_OF_WORK = (unclaimed.UNCLAIMED, failing.FAILING)
 _WITHOUT_API = ("consumer.", "stream.", "jobs.", "leader.", "account.", deadletters.DEAD, agents.GONE)
 
 
@@ -51,17 +52,24 @@ class Links:
             self._by_rule.setdefault(each.rule, []).append(name)
 
     def consumers(self) -> None:
-        """A consumer loses messages, or falls behind, because nobody takes or gets them."""
+        """A consumer falls behind, or will lose messages, because nobody takes or gets them.
+
+        What is lost already stays a finding of its own until somebody has taken note of it; it tells its cause.
+        """
         for rule in (LOSING, BEHIND):
             for each in self._of(rule):
-                key = each.refs[0].removeprefix("consumer:")
-                for why in (consumers.NO_CLIENT, stalled.STALLED, NOT_SERVED):
-                    if self._link(each, f"{why}|{key}", always=True):
-                        break
-        for each in self._of(LOSING):
-            if each.cause:
-                cause = self._findings[each.cause]
-                self._findings[each.cause] = replace(cause, what=f"{cause.what} → {each.what}")
+                cause = self._trouble_of(_consumer_of(each))
+                if cause is None:
+                    continue
+                if rule == LOSING and not each.id.endswith(AHEAD):
+                    self._findings[each.id] = replace(each, detail=f"because {cause.what}; {each.detail}")
+                else:
+                    self._link(each, cause.id, always=True)
+
+    def _trouble_of(self, consumer: str) -> Finding | None:
+        """Why a consumer does not move."""
+        found = (self._findings.get(f"{why}|{consumer}") for why in (consumers.NO_CLIENT, stalled.STALLED, NOT_SERVED))
+        return next((each for each in found if each is not None), None)
 
     def agents(self) -> None:
         """What waits for an agent that is gone, ran on it, or died with it."""
@@ -69,10 +77,15 @@ class Links:
         if not gone:
             return
         waiting: set[str] = set()
+        lost: Counter[str] = Counter()
         for rule in _OF_CONSUMERS:
             for each in self._of(rule):
-                machine = self._context.owners.machine.get(each.id.removeprefix(f"{rule}|"))
-                if machine is not None and self._link(each, f"{agents.GONE}|{machine}"):
+                machine = self._context.owners.machine.get(_consumer_of(each))
+                if machine is None or each.severity is Severity.INFO:
+                    continue
+                if rule == LOSING and not each.id.endswith(AHEAD):
+                    lost[machine] += int(each.measured or 0)
+                elif self._link(each, f"{agents.GONE}|{machine}"):
                     waiting.add(machine)
         for each in self._of(unclaimed.UNCLAIMED):
             target = each.id.removeprefix(f"{unclaimed.UNCLAIMED}|")
@@ -80,7 +93,7 @@ class Links:
                 waiting.add(target)
         self._letters()
         for name in gone:
-            self._say(name, waiting)
+            self._say(name, waiting, lost)
 
     def _letters(self) -> None:
         """Dead letters that all come from one agent that is gone."""
@@ -97,10 +110,10 @@ class Links:
             if len(causes) == 1 and (cause := causes.pop()):
                 self._link(each, cause)
 
-    def _say(self, name: str, waiting: set[str]) -> None:
+    def _say(self, name: str, waiting: set[str], lost: Counter[str]) -> None:
         """The sentence of an agent that is gone names what people feel of it."""
         machine = name.removeprefix(f"{agents.GONE}|")
-        felt = self._felt.of((machine,))
+        felt = replace(self._felt.of((machine,)), lost=lost[machine])
         words = felt.words(waiting=machine in waiting)
         cause = self._findings[name]
         if words:
@@ -150,7 +163,7 @@ class Links:
             if each.id == f"{clocks.SKEW}|{clocks.WORKER}":
                 self._link(each, f"{clocks.SKEW}|{clocks.BROKER}", always=True)
 
-    def _of(self, rule: str) -> Iterator[Finding] | list[Finding]:
+    def _of(self, rule: str) -> list[Finding]:
         return [self._findings[name] for name in self._by_rule.get(rule, ())]
 
     def _link(self, effect: Finding, cause: str, *, always: bool = False) -> bool:
@@ -177,6 +190,12 @@ class Links:
                 return True
             cause = self._findings[cause.cause]
         return False
+
+
+def _consumer_of(finding: Finding) -> str:
+    """The key of the consumer that a finding is about; empty for others."""
+    kind, _, key = (finding.refs[0] if finding.refs else "").partition(":")
+    return key if kind == "consumer" else ""
 
 
 def _stream_of(finding: Finding) -> str:

@@ -21,6 +21,7 @@ class Effects:
     unclaimed: int = 0
     dead: int = 0
     running: int = 0
+    lost: int = 0  # messages that one of their consumers will never get
 
     def words(self, *, waiting: bool) -> str:
         """`2.1k jobs pending, 12 dead, 2 running`; with `waiting` what waits for them is named."""
@@ -31,6 +32,8 @@ class Effects:
             said.append(f"{count(self.unclaimed)} job{'s' * (self.unclaimed != 1)} unclaimed")
         if self.dead:
             said.append(f"{count(self.dead)} dead")
+        if self.lost:
+            said.append(f"{count(self.lost)} lost")
         if said and self.running:
             said.append(f"{count(self.running)} running")
         return ", ".join(said)
