@@ -31,6 +31,7 @@ def program() -> typer.Typer:
     watchdeck.command("demo")(_demo)
     watchdeck.command("worker")(_worker)
     watchdeck.command("simulate")(_simulate)
+    watchdeck.command("agent")(_agent)
     watchdeck.command("status")(_status)
     watchdeck.command("findings")(_findings)
     watchdeck.command("explain")(_explain)
@@ -43,6 +44,10 @@ def program() -> typer.Typer:
     config.command("show")(_config_show)
     config.command("path")(_config_path)
     watchdeck.add_typer(config, name="config")
+    init = typer.Typer(rich_markup_mode=None, help="Create on your NATS what watchdeck never creates by itself.")
+    init.callback()(_init)
+    init.command("sessions")(_init_sessions)
+    watchdeck.add_typer(init, name="init")
     token = typer.Typer(rich_markup_mode=None, help="Tokens for those who ask the worker over the network.")
     token.command("create")(_token_create)
     token.command("list")(_token_list)
@@ -126,7 +131,7 @@ def _demo(
     context: typer.Context,
     agents: Annotated[int, typer.Option(min=1, help="How many agents to simulate.")] = 10,
     rate: Annotated[float, typer.Option(min=0.0, help="Jobs a second.")] = 2.0,
-    scenario: Annotated[str, typer.Option(metavar="NAME", help="calm or incident.")] = "calm",
+    scenario: Annotated[str, typer.Option(metavar="NAME", help="calm, incident or storm.")] = "calm",
     seed: Annotated[int, typer.Option(help="The same seed, the same demo.")] = 7,
     no_deck: Annotated[
         bool, typer.Option("--no-deck", help="Print one line of JSON when ready; run until SIGTERM or SIGINT.")
@@ -145,14 +150,55 @@ def _simulate(
     context: typer.Context,
     agents: Annotated[int, typer.Option(min=1, help="How many agents to simulate.")] = 10,
     rate: Annotated[float, typer.Option(min=0.0, help="Jobs a second.")] = 2.0,
-    scenario: Annotated[str, typer.Option(metavar="NAME", help="calm or incident.")] = "calm",
+    scenario: Annotated[str, typer.Option(metavar="NAME", help="calm, incident or storm.")] = "calm",
     seed: Annotated[int, typer.Option(help="The same seed, the same fleet.")] = 7,
     yes: Annotated[bool, typer.Option("--yes", help="Also into a registry that a real controller uses.")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="At the end remove all that it made.")] = False,
 ) -> int:
-    """The demo's fleet on the NATS of your settings, until ctrl+c; refuses a registry that is really used."""
+    """The demo's fleet on the NATS of your settings, until ctrl+c; refuses a registry that is really used.
+
+    At its end the simulated agents say goodbye. Streams and buckets stay, for another run, unless --clean is given.
+    """
     from app.cli.demo import run_simulation
 
-    return run_simulation(_settings(context), agents=agents, rate=rate, scenario=scenario, seed=seed, yes=yes)
+    settings = _settings(context)
+    return run_simulation(settings, agents=agents, rate=rate, scenario=scenario, seed=seed, yes=yes, clean=clean)
+
+
+def _agent(
+    context: typer.Context,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="A label, up to 5: group=web.eu.")
+    ] = None,
+    process_memory: Annotated[
+        int, typer.Option(min=0, metavar="BYTES", help="Report ProcessMemoryPressure above this; 0: never.")
+    ] = 0,
+    process_cpu: Annotated[
+        float, typer.Option(min=0.0, metavar="PERCENT", help="Report ProcessHighCPU above this; 0: never.")
+    ] = 0.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Also into a registry that a real controller uses.")] = False,
+) -> int:
+    """Report this host as an agent of the fleet, every 10 s, until ctrl+c; it does no jobs.
+
+    Refuses a registry that a real controller uses. Makes the buckets of a fleet where there are none.
+    """
+    from app.cli.agent import run_agent
+
+    return run_agent(_settings(context), label or (), process_memory=process_memory, process_cpu=process_cpu, yes=yes)
+
+
+def _init() -> None:
+    """Create on your NATS what watchdeck never creates by itself."""
+
+
+def _init_sessions(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> int:
+    """Create the stream of session events: prints its configuration, and asks."""
+    from app.cli.init import init_sessions
+
+    return init_sessions(_settings(context), yes=yes)
 
 
 def _status(

@@ -14,6 +14,7 @@ from app.cli.run import USAGE, Failure
 from app.demo.run import NAMESPACE, Demo, DemoError
 from app.settings import NameSettings, NatsSettings, Settings
 from app.worker.lifecycle import Holdings
+from app.worker.owner_token import OWNER_TOKEN
 
 if TYPE_CHECKING:
     from app.tui.options import Onward
@@ -77,9 +78,11 @@ def _without_deck(settings: Settings, demo: Demo) -> int:
     def ready(holdings: Holdings) -> None:
         address = holdings.tcp.getsockname() if holdings.tcp is not None else None
         host = f"[{address[0]}]" if address and ":" in address[0] else address[0] if address else ""
+        token = settings.state_dir / OWNER_TOKEN
         line = {
             "nats_url": demo.nats_url,
             "http_url": f"http://{host}:{address[1]}" if address else None,
+            "token_file": str(token) if token.is_file() else None,
             "state_dir": str(demo.state_dir),
             "pid": os.getpid(),
         }
@@ -89,7 +92,9 @@ def _without_deck(settings: Settings, demo: Demo) -> int:
     return run_in_foreground(settings, ready=ready)
 
 
-def run_simulation(settings: Settings, *, agents: int, rate: float, scenario: str, seed: int, yes: bool) -> int:
+def run_simulation(
+    settings: Settings, *, agents: int, rate: float, scenario: str, seed: int, yes: bool, clean: bool
+) -> int:
     """Plays a fleet on the NATS of the settings until SIGTERM or SIGINT."""
     from app.demo.simulate import simulate
 
@@ -99,7 +104,7 @@ def run_simulation(settings: Settings, *, agents: int, rate: float, scenario: st
         sys.stderr.write(f"{agents} agents on {settings.nats.url} ({settings.nats.origin}); ctrl+c ends them\n")
 
     try:
-        asyncio.run(simulate(settings.nats, namespace, agents, rate, scenario, seed, yes=yes, ready=ready))
+        asyncio.run(simulate(settings.nats, namespace, agents, rate, scenario, seed, yes=yes, clean=clean, ready=ready))
     except DemoError as error:
         raise Failure(str(error)) from None
     except ValueError as error:

@@ -26,6 +26,7 @@ class Registry:
         self._layout = layout
         self._hosts = hosts
         self._controls = controls
+        self._told: list[str] = []  # keys in the state bucket, which has no time to live
 
     async def begin(self) -> None:
         """Registers all at once; returns when the broker has every registration."""
@@ -68,6 +69,14 @@ class Registry:
         """The farewell of one agent."""
         await self._link.delete(self._layout.registry, keys.agent_key(host.machine_id))
 
+    async def forget(self) -> None:
+        """Removes what was written into the state bucket."""
+        drained = [keys.drain_key(host.machine_id) for host in self._hosts]
+        for key in (*self._told, *drained):
+            await self._link.delete(self._layout.state, key, purge=True)
+        if self._link.nc.is_connected:
+            await self._link.nc.flush()
+
     async def drain(self, host: Host) -> None:
         """What the API writes when somebody drains a host."""
         await self._link.put(self._layout.state, keys.drain_key(host.machine_id), b"1")
@@ -81,8 +90,10 @@ class Registry:
     async def note(self, host: Host, event: str, message: str, *, now: int = 0) -> None:
         """One event of a host's timeline."""
         at = now or now_ns()
+        key = keys.timeline_key(host.hostname, event, at)
         value = {"timestamp": nano(at), "event": event, "hostname": host.hostname, "message": message}
-        await self._link.put(self._layout.state, keys.timeline_key(host.hostname, event, at), value)
+        self._told.append(key)
+        await self._link.put(self._layout.state, key, value)
 
     async def _one(self, who: Host | Control) -> None:
         if isinstance(who, Host):

@@ -77,6 +77,10 @@ class Link:
             reason = failed[0] or str(error) or "no answer"
             raise DemoError(f"No NATS at {self._settings.url}: {reason}.") from error
 
+    def renew(self) -> None:
+        """Makes ready for another `open` after one that failed."""
+        self.nc = Client()
+
     async def close(self) -> None:
         with contextlib.suppress(*FAILURES):
             await self.nc.close()
@@ -109,6 +113,30 @@ class Link:
         """Creates the consumer, or brings it to this configuration."""
         name = config["name"]
         await self.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
+
+    async def remove_stream(self, name: str) -> bool | None:
+        """Removes a stream that a simulation made. False: it is somebody else's and stays; None: there is none."""
+        try:
+            if not is_ours(await self.api(f"STREAM.INFO.{name}")):
+                return False
+            await self.api(f"STREAM.DELETE.{name}")
+        except ApiError:
+            return None
+        return True
+
+    async def remove_consumer(self, stream: str, name: str) -> None:
+        """Removes a consumer, if it is there."""
+        with contextlib.suppress(ApiError):
+            await self.api(f"CONSUMER.DELETE.{stream}.{name}")
+
+    async def stream_names(self) -> list[str]:
+        """The names of all streams, buckets and object stores among them."""
+        found: list[str] = []
+        while True:
+            page = await self.api("STREAM.NAMES", {"offset": len(found)})
+            found += page.get("streams") or []
+            if not page.get("streams") or len(found) >= page["total"]:
+                return found
 
     async def messages(self, stream: str) -> tuple[int, int]:
         """How many messages and how many bytes a stream holds."""

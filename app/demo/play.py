@@ -25,6 +25,7 @@ from app.demo.scenario import Cast, plan
 from app.demo.server import DemoError
 from app.demo.services import Services
 from app.demo.shop import Shop
+from app.demo.shop import configs as shop_streams
 from app.demo.stage import Stage
 from app.demo.stamps import now_ns
 from app.demo.traffic import Traffic
@@ -35,6 +36,8 @@ OLD_JOBS = 9_950
 """What the jobs stream holds at the start: it reaches its 10,000 within a minute and drops old ones from then on."""
 _DRAWN = ("clients", "orders", "before", "past", "letters", "traffic", "shop", "services", "flood", "stage")
 """What is drawn, each from a generator of its own: none disturbs another's sequence."""
+EXPORT = "export"
+"""Reads the audit entries."""
 AT_ONCE = 40
 """API requests that are under way at the same time while all is prepared."""
 
@@ -140,6 +143,20 @@ class Simulation:
             await client.leave()
         await self._registry.farewell()
 
+    async def clean(self) -> None:
+        """Removes the streams and buckets that a simulation made; of others' streams its consumers and state keys."""
+        foreign = set()
+        for config in (*streams(self.layout, self._rate), *shop_streams()):
+            if await self.link.remove_stream(config["name"]) is False:
+                foreign.add(config["name"])
+        if self.layout.jobs in foreign:
+            for config in (one for host in self.workers for one in self._durables(host)):
+                await self.link.remove_consumer(self.layout.jobs, config["name"])
+        if self.layout.audit in foreign:
+            await self.link.remove_consumer(self.layout.audit, EXPORT)
+        if f"KV_{self.layout.state}" in foreign:
+            await self._registry.forget()
+
     async def close(self) -> None:
         for client in self._all_clients():
             await client.leave()
@@ -161,7 +178,7 @@ class Simulation:
         for config in streams(self.layout, self._rate):
             await self.link.ensure_stream(config)
         wanted = [(self.layout.jobs, config) for host in self.workers for config in self._durables(host)]
-        wanted.append((self.layout.audit, durable("export", max_ack_pending=100)))
+        wanted.append((self.layout.audit, durable(EXPORT, max_ack_pending=100)))
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def make(stream: str, config: Config) -> None:
@@ -215,7 +232,7 @@ class Simulation:
             self._clients[host.hostname] = client
             await client.join()
         self._audit_client = Client(self.link, _export, _split(self._rng))
-        self._audit_client.add(self.layout.audit, "export", 10)
+        self._audit_client.add(self.layout.audit, EXPORT, 10)
         await self._audit_client.join()
 
     async def _work(self, host: Host, consumer: str, message: Msg) -> bool:

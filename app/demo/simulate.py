@@ -27,7 +27,7 @@ async def occupied(link: Link, layout: Layout) -> str:
     for kind in ("controller", "agents"):
         for key in await _keys(link, registry, f"$KV.{layout.registry}.{kind}.>"):
             value = await link.get(layout.registry, key)
-            if value is not None and not _simulated(value):
+            if value is not None and not simulated(value):
                 return f"{key} in {layout.registry} is alive and no simulation's"
     for name in (layout.jobs, registry):
         try:
@@ -49,7 +49,8 @@ async def _keys(link: Link, stream: str, subjects: str) -> list[str]:
     return [subject.split(".", 2)[2] for subject in found[:LOOKED_AT]]
 
 
-def _simulated(value: bytes) -> bool:
+def simulated(value: bytes) -> bool:
+    """Whether a registration says that it is ours."""
     try:
         return bool(json.loads(value).get(MARK_FIELD) == MARK_VALUE)
     except (ValueError, AttributeError):
@@ -65,10 +66,13 @@ async def simulate(
     seed: int = 7,
     *,
     yes: bool = False,
+    clean: bool = False,
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
-    """Plays until `stop` is set, or SIGTERM or SIGINT comes; then the fleet says goodbye and nothing else is removed.
+    """Plays until `stop` is set, or SIGTERM or SIGINT comes; then the fleet says goodbye.
+
+    Nothing else is removed, unless `clean`: then all that a simulation made goes, and nothing of anybody else's.
 
     Creates OSAPI's streams and buckets, and those of the shop, where there are none of these names. DemoError when NATS
     cannot be reached, or when the registry looks like a real one and `yes` is not given; with `yes` on such a registry
@@ -94,20 +98,22 @@ async def simulate(
         seed=seed,
         direct_only=bool(reason),
     )
-    handled = _on_signals(stop)
+    handled = on_signals(stop)
     try:
         await simulation.open()
         if ready is not None:
             ready()
         await simulation.run(stop)
         await simulation.farewell()
+        if clean:
+            await simulation.clean()
     finally:
         for number in handled:
             asyncio.get_running_loop().remove_signal_handler(number)
         await simulation.close()
 
 
-def _on_signals(stop: asyncio.Event) -> tuple[signal.Signals, ...]:
+def on_signals(stop: asyncio.Event) -> tuple[signal.Signals, ...]:
     """SIGTERM and SIGINT set `stop`; outside the main thread nobody can ask for that, and none is handled."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT):

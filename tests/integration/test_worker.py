@@ -354,8 +354,10 @@ def test_the_demo_without_a_deck_says_where_it_is_and_leaves_nothing(env: dict[s
         assert demo.stderr is not None
         line = demo.stdout.readline()
         told = json.loads(line or demo.stderr.read())
-        assert told.keys() == {"nats_url", "http_url", "state_dir", "pid"}
+        assert told.keys() == {"nats_url", "http_url", "token_file", "state_dir", "pid"}
         assert told["pid"] == demo.pid
+        assert Path(told["token_file"]).parent == Path(told["state_dir"])
+        assert Path(told["token_file"]).stat().st_mode & 0o777 == 0o600
         assert get(int(told["http_url"].rsplit(":", 1)[1]), "/readyz")[0] == 200
         demo.send_signal(signal.SIGTERM)
         demo.communicate(timeout=PATIENCE)
