@@ -22,7 +22,12 @@ class StatusKey(NamedTuple):
     job: str
     event: str
     host: str
-    at: datetime | None
+    unixnano: str
+
+    @property
+    def at(self) -> datetime | None:
+        """The time in the key, by the clock of who wrote it; None where it is none."""
+        return from_nanoseconds(self.unixnano)
 
 
 def status_key(key: str) -> StatusKey | None:
@@ -30,8 +35,8 @@ def status_key(key: str) -> StatusKey | None:
     parts = key.split(".", 4)
     if len(parts) < 4 or parts[0] != "status" or not parts[1]:
         return None
-    at = from_nanoseconds(parts[4]) if len(parts) == 5 else None
-    return StatusKey(parts[1], intern(clean(parts[2], _LONGEST)), intern(clean(parts[3], _LONGEST)), at)
+    unixnano = parts[4] if len(parts) == 5 else ""
+    return StatusKey(parts[1], intern(clean(parts[2], _LONGEST)), intern(clean(parts[3], _LONGEST)), unixnano)
 
 
 def from_nanoseconds(text: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,10 +46,11 @@ class JobTable:
         self.count = QueueCount()
         self.moved = True
         self.unreadable: set[str] = set()
-        self.unread: set[str] = set()  # status keys whose values tell something and were not read yet
         self.waiting: set[str] = set()  # ids of jobs for several agents whose number is still of interest
         self._rows: dict[str, _Row] = {}
         self._dirty: set[str] = set()
+        self._unread: set[str] = set()  # status keys whose values tell something and were not read yet
+        self._newest: list[tuple[int, str]] = []  # the same as a heap by sequence; some of it may have been read
         self._repeated: dict[str, str] = {}  # old id -> new
         self._repeating: dict[str, str] = {}  # new id -> old
         self._ids: dict[str, str] = {}  # of keys that are not spelled as they are shown
@@ -92,10 +94,11 @@ class JobTable:
         elif key not in keys:
             row.hosts[parsed.host] = ((*keys, key), None)
             if parsed.event in TOLD:
-                self.unread.add(key)
+                self._unread.add(key)
+                heapq.heappush(self._newest, (-entry.revision if entry is not None else 0, key))
 
     def _lose(self, row: _Row, host: str, key: str, keys: tuple[str, ...]) -> None:
-        self.unread.discard(key)
+        self._unread.discard(key)
         if row.errors is not None:
             row.errors.pop(key, None)
         left = tuple(one for one in keys if one != key)
@@ -106,7 +109,7 @@ class JobTable:
 
     def take_told(self, key: str, error: str, new_job: str) -> None:
         """Takes in what the value of a failed, skipped or retried event says."""
-        self.unread.discard(key)
+        self._unread.discard(key)
         parsed = status_key(key)
         row = self._rows.get(parsed.job) if parsed else None
         if parsed is None or row is None or key not in row.hosts.get(parsed.host, ((),))[0]:
@@ -147,6 +150,17 @@ class JobTable:
         return row
 
     # --- what is known
+
+    def unread(self, most: int) -> list[str]:
+        """The newest status keys whose values tell something and were not read yet; `take_told` ends that."""
+        chosen: list[tuple[int, str]] = []
+        while self._newest and len(chosen) < most:
+            one = heapq.heappop(self._newest)
+            if one[1] in self._unread and one not in chosen:
+                chosen.append(one)
+        for one in chosen:
+            heapq.heappush(self._newest, one)
+        return [key for _, key in chosen]
 
     def id_of(self, key: str) -> str | None:
         """The id that keys spell, of a job by the key of its record; None: no such job."""

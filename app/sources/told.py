@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 
 from app.sources.agentwire import Unreadable
 from app.sources.errors import LinkDown, SourceError
@@ -29,11 +28,8 @@ class ToldEvents:
 
     async def read(self, table: JobTable, part: Bucket, direct: bool) -> None:
         """One collection's share. Raises LinkDown only."""
-        if not table.unread:
-            return
         share = COUNTED if self._stored.counted(direct) else PER_TICK
-        keys = heapq.nlargest(share, table.unread, key=part.revision)
-        await asyncio.gather(*(self._read(key, table, part, direct) for key in keys))
+        await asyncio.gather(*(self._read(key, table, part, direct) for key in table.unread(share)))
         if len(self._tries) > _REMEMBERED:  # of keys that went before they could be read
             self._tries.clear()
 
