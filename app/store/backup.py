@@ -22,11 +22,12 @@ def back_up(database: Path, target: Path, *, replace: bool = False) -> None:
     """
     if not database.exists():
         raise StoreRefused(f"there is no session store at {database}")
-    if target.exists() and (not replace or target.samefile(database)):
-        own = target.samefile(database)
-        raise StoreRefused(f"{target} is the session store itself" if own else f"{target} exists: --force replaces it")
     if target.is_dir():
         raise StoreRefused(f"{target} is a folder: name a file")
+    if target.exists() and target.samefile(database):
+        raise StoreRefused(f"{target} is the session store itself")
+    if target.exists() and not replace:
+        raise StoreRefused(f"{target} exists: --force replaces it")
     _require_ours(database)
     part = _copy(database, target)
     try:

@@ -26,8 +26,8 @@ class Lane:
 
     Work runs in a transaction of its own and is rolled back if it raises. The threads are daemons: a disk that hangs
     keeps no process alive. `outcome` hears after each piece of work why the database could not be used, empty if it
-    could, and whether that was because the file is damaged. `idle` is run whenever there was nothing else for as many
-    seconds as `pause` says.
+    could, and whether that was because the file is damaged. Whenever there was nothing to do for as many seconds as
+    `pause` says, `idle` is run; without an `idle` the connection is closed until it is needed again.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Lane:
         threads: int = 1,
         outcome: Callable[[str, bool], None],
         idle: Work[None] | None = None,
-        pause: Callable[[], float | None] = lambda: None,
+        pause: Callable[[], float],
     ) -> None:
         self._connect = connect
         self._outcome = outcome
@@ -87,7 +87,17 @@ class Lane:
 
     def _run(self) -> None:
         connection: Connection | None = None
-        while (job := self._next()) is not None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=None if connection is None and self._idle is None else self._pause())
+            except queue.Empty:
+                if self._idle is None:
+                    _close(connection)
+                    connection = None
+                    continue
+                job = Future(), self._idle
+            if job is None:
+                break
             future, work = job
             if future.set_running_or_notify_cancel():
                 self._since[threading.get_ident()] = time.monotonic()
@@ -95,12 +105,6 @@ class Lane:
                 self._since.pop(threading.get_ident(), None)
             del job, future, work  # what they hold must not wait for the next
         _close(connection)
-
-    def _next(self) -> tuple[Future[Any], Work[Any]] | None:
-        try:
-            return self._jobs.get(timeout=self._pause() if self._idle is not None else None)
-        except queue.Empty:
-            return Future(), self._idle or _nothing
 
     def _do(self, connection: Connection | None, future: Future[T], work: Work[T]) -> Connection | None:
         """Runs one piece of work; gives the connection for the next one, None if it must be made anew."""
@@ -122,10 +126,6 @@ class Lane:
         self._outcome("", False)
         future.set_result(result)
         return connection
-
-
-def _nothing(connection: Connection) -> None:
-    return None
 
 
 def _close(connection: Connection | None) -> None:

@@ -16,7 +16,7 @@ from app import __version__
 from app.model.text import clean
 from app.store.errors import StoreFailed, StoreRefused, damaged
 from app.store.migrations import SCHEMA, migrate
-from app.store.place import make_private, move_aside
+from app.store.place import free_companions, make_private, move_aside
 from app.store.raw import APPLICATION, open_to_read, open_to_write, over
 from app.store.soundness import SoundnessCheck
 
@@ -49,8 +49,9 @@ class Opening:
 
     def connect(self) -> Connection:
         """The connection that writes. The first one sets aside what is damaged and migrates what is older."""
-        if self.damage:
-            raise StoreFailed("session store is damaged: the worker sets it aside when it is started again")
+        if self.ready:
+            self.require_usable()
+            free_companions(self.database)
         raw = open_to_write(self.database) if self.ready else self._first()
         connection = over(raw, begin="BEGIN IMMEDIATE")
         if not self.ready:
@@ -67,8 +68,10 @@ class Opening:
             raise StoreFailed("session store is not open yet")
         return over(open_to_read(self.database), begin="BEGIN")
 
-    def same_file(self) -> None:
-        """A StoreFailed if the file is not the one that was opened: what is written now would be lost."""
+    def require_usable(self) -> None:
+        """A StoreFailed if the file is damaged or not the one that was opened: what is written now would be lost."""
+        if self.damage:
+            raise StoreFailed("session store is damaged: the worker sets it aside when it is started again")
         try:
             found = os.stat(self.database)
         except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def make_private(database: Path) -> None:
                 database.chmod(mode & 0o700)
     except PermissionError as error:
         raise StoreRefused(f"cannot write in the folder {database.parent}: {error.strerror}") from None
+
+
+def free_companions(database: Path) -> None:
+    """What SQLite made beside a database while that was read-only may be written again once the database may."""
+    mode = database.stat().st_mode & 0o777
+    for file, _ in companions(database):
+        with suppress(OSError):
+            if file.stat().st_mode & 0o777 != mode:
+                file.chmod(mode)
 
 
 def move_aside(database: Path, why: str, at: datetime) -> Path:

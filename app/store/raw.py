@@ -21,8 +21,9 @@ def open_to_write(database: Path) -> sqlite3.Connection:
     """The connection that writes, to a file that exists; what is committed through it survives a loss of power."""
     connection = _connect(database, "rw")
     try:
-        # These two have a say only in a file that is still empty: space of what is removed can be given back later.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            # Only now can it be said: space of what is removed can be given back later. Said again, it would write.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")

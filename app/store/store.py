@@ -27,6 +27,9 @@ PROBE = 30.0
 PROBE_IN_TROUBLE = 2.0
 """Seconds between two tries while it cannot."""
 READERS = 2
+READER_KEPT = 5.0
+"""Seconds that an idle reader keeps its connection. While one is open, SQLite takes what it once found read-only for
+read-only still."""
 _CLOSING = 2.0
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,12 +48,15 @@ class Store:
         self._opening = opening
         self._clock = clock
         self._last_write = time.monotonic()
+        self._open = False
         self.trouble = ""
         self.good_at: datetime | None = None
         self._writer = Lane(
             "store-writer", opening.connect, outcome=self._written, idle=self._sign_of_life, pause=self._pause
         )
-        self._readers = Lane("store-reader", opening.connect_to_read, threads=READERS, outcome=self._seen)
+        self._readers = Lane(
+            "store-reader", opening.connect_to_read, threads=READERS, outcome=self._seen, pause=lambda: READER_KEPT
+        )
         self.tokens = Tokens(self, clock)
         self.audit = Audit(self, clock)
         self.settings = SettingsTable(self)
@@ -72,6 +78,9 @@ class Store:
             store._writer.finish()
             store._readers.finish()
             raise
+        store._open = True
+        if store.trouble:
+            _log.warning("%s: nothing is recorded", store.trouble)
         return store
 
     @property
@@ -116,7 +125,7 @@ class Store:
 
     def _on_our_file(self, work: Work[T]) -> Work[T]:
         def guarded(connection: Connection) -> T:
-            self._opening.same_file()
+            self._opening.require_usable()
             return work(connection)
 
         return guarded
@@ -128,7 +137,7 @@ class Store:
 
     def _sign_of_life(self, connection: Connection) -> None:
         """Writes that it is in use, and since when it was not closed."""
-        self._opening.same_file()
+        self._opening.require_usable()
         values = {"clean": "0", "version": __version__, "alive": self._clock().isoformat(timespec="seconds")}
         _set(connection, values)
 
@@ -137,13 +146,14 @@ class Store:
         self._last_write = time.monotonic()
         if not trouble:
             self.good_at = self._clock()
-        if trouble != self.trouble:
+        if trouble != self.trouble and self._open:
             _log.warning("%s: nothing is recorded", trouble) if trouble else _log.info("session store is written again")
         self.trouble = trouble
         self._seen(trouble, damaged)
 
     def _seen(self, trouble: str, damaged: bool) -> None:
         if damaged:
+            self.trouble = trouble
             try:
                 self._opening.found_damaged(trouble)
             except OSError as error:
