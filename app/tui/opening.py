@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.feed.protocol import FeedState
 from app.model import text
 from app.model.broker import Cause, Connection, LinkState
@@ -13,11 +15,15 @@ NO_JETSTREAM = ("10039", "10076")
 """Error codes of the JetStream API that mean: not enabled for this account."""
 
 
-def opening(picture: Picture, running: float, target: str = "") -> list[Line]:
+CONTEXTS_NAMED = 5
+"""Contexts that are named on the page; `c` shows them all."""
+
+
+def opening(picture: Picture, running: float, target: str = "", contexts: Sequence[str] = ()) -> list[Line]:
     """What stands in the place of facts while there are none: which of the many ways of having none it is.
 
     Empty once there is something to see. `running` is for how many seconds the deck has run, `target` what it was told
-    to connect to, which is all that is known before a worker speaks.
+    to connect to, which is all that is known before a worker speaks; `contexts` are those that could be chosen instead.
     """
     snapshot = picture.snapshot
     if snapshot.at is None:
@@ -26,12 +32,15 @@ def opening(picture: Picture, running: float, target: str = "") -> list[Line]:
     if snapshot.streams or snapshot.agents or _had_facts(picture):
         return _nothing_in_it(picture)
     if connection.state is not LinkState.CONNECTED:
-        return [BLANK, *_not_connected(picture, connection)]
+        return [BLANK, *_not_connected(picture, connection, contexts)]
     return _no_jetstream(picture)
 
 
 def _had_facts(picture: Picture) -> bool:
-    return any(source.good_at is not None for source in picture.snapshot.sources.values())
+    """Whether JetStream has ever told us anything: services and advisories come without it."""
+    sources = (picture.source(name) for name in ("streams", "consumers"))
+    known = [source for source in sources if source is not None and source.status is not SourceStatus.ABSENT]
+    return any(source.good_at is not None for source in known)
 
 
 def _no_worker(picture: Picture, running: float, target: str) -> list[Line]:
@@ -73,7 +82,7 @@ def cause(connection: Connection) -> str:
     return f"No NATS at {_target(connection)}: {said or 'no connection'}."
 
 
-def _not_connected(picture: Picture, connection: Connection) -> list[Line]:
+def _not_connected(picture: Picture, connection: Connection, contexts: Sequence[str]) -> list[Line]:
     since = picture.age(connection.since)
     if connection.cause is Cause.NONE:
         waited = f" … {text.duration(since)}" if since is not None else " …"
@@ -86,19 +95,24 @@ def _not_connected(picture: Picture, connection: Connection) -> list[Line]:
         lines.append(words(f"  Used: {used}"))
     refused = connection.cause in (Cause.AUTHORIZATION, Cause.EXPIRED)
     again = "every 30 s at the latest" if refused else "every 2 s"
+    lines.append(BLANK)
+    if not refused:
+        lines += [words("  Address from: ", (connection.origin, "strong")), BLANK]
+    if contexts:
+        named = ", ".join(contexts[:CONTEXTS_NAMED]) + (" …" if len(contexts) > CONTEXTS_NAMED else "")
+        lines.append(words(("  c", "accent"), f"  {'another' if refused else 'choose a'} context: {named}"))
     lines += [
+        words(("  d", "accent"), "  start the demo here"),
+        words(("  r", "accent"), "  try now"),
         BLANK,
-        words("  Address from: ", (connection.origin, "strong")),
-        words(("  watchdeck --context NAME", "accent"), "  uses a context of the nats command line"),
-        words(("  watchdeck demo", "accent"), "            starts a NATS here, with a fleet to look at"),
-        BLANK,
-        words(f"  Trying again {again}.  ", ("r", "accent"), "  try now"),
+        words((f"  Trying again {again}.", "dim")),
     ]
     return lines
 
 
 def _no_jetstream(picture: Picture) -> list[Line]:
-    source = picture.source("account") or picture.source("streams")
+    sources = [source for name in ("account", "streams") if (source := picture.source(name)) is not None]
+    source = next((source for source in sources if not source.fresh), None)
     if source is None or source.status is SourceStatus.WAITING:
         return [BLANK, words("  Connected; the first facts are coming.")]
     if source.status is SourceStatus.DENIED:
