@@ -123,6 +123,8 @@ def _no_jetstream(picture: Picture) -> list[Line]:
         lines = [BLANK, words((f"  {source.error}", "strong"))]
         if any(code in source.error for code in NO_JETSTREAM):
             lines.append(words("  Core NATS alone shows nothing to a deck of streams and consumers."))
+        elif "--domain" not in source.error:
+            lines.append(words("  On a leaf node? ", ("--domain NAME", "accent"), " names the JetStream domain of its hub."))
         return lines
     return [BLANK, words(("  JetStream does not answer. On a leaf node?", "strong"), " Try --domain hub.")]
 
