@@ -124,7 +124,8 @@ def _no_jetstream(picture: Picture) -> list[Line]:
         if any(code in source.error for code in NO_JETSTREAM):
             lines.append(words("  Core NATS alone shows nothing to a deck of streams and consumers."))
         elif "--domain" not in source.error:
-            lines.append(words("  On a leaf node? ", ("--domain NAME", "accent"), " names the JetStream domain of its hub."))
+            leaf = words("  On a leaf node? ", ("--domain NAME", "accent"), " names the JetStream domain of its hub.")
+            lines.append(leaf)
         return lines
     return [BLANK, words(("  JetStream does not answer. On a leaf node?", "strong"), " Try --domain hub.")]
 
