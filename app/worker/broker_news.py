@@ -127,27 +127,31 @@ class BrokerNews:
         self, old: Mapping[str, Consumer], new: Mapping[str, Consumer], now: datetime
     ) -> Iterator[Draft]:
         for before, row in changed(old, new):
+            if before is not None and _as_before(before, row):
+                continue
             if row.own or not row.durable or row.created is None or (before is not None and before.created is None):
                 continue
-            refs = (f"consumer:{row.key}", f"stream:{row.stream}")
-            subject, group = f"{row.stream} › {row.name}", f"consumers of {row.stream}"
             if before is None:
                 if self._young(row):
-                    yield self._came("consumer created", subject, refs, now)
+                    yield self._came("consumer created", *_named(row), now)
                 continue
-            if before.created != row.created:
-                yield self._came("consumer re-created", subject, refs, now, "created")
-            elif told := configs.of_consumer(before, row):
-                yield Draft(EventKind.CONFIG, subject, told, refs=refs, group=group, group_ref=refs[1])
-            if before.paused != row.paused:
-                word = "paused" if row.paused else "resumed"
-                new_to_us = self._say(refs[0], word, now)
-                yield Draft(EventKind.CONFIG, subject, word, refs=refs, minor=not new_to_us, group=group)
-            yield from self._led(before, row, subject, refs, group, now)
+            yield from self._compare_consumer(before, row, now)
         for gone in vanished(old, new):
             if gone.durable and not gone.own and gone.stream in (self._streams or ()):
-                refs = (f"consumer:{gone.key}", f"stream:{gone.stream}")
-                yield self._came("consumer deleted", f"{gone.stream} › {gone.name}", refs, now, "deleted")
+                yield self._came("consumer deleted", *_named(gone), now, "deleted")
+
+    def _compare_consumer(self, before: Consumer, row: Consumer, now: datetime) -> Iterator[Draft]:
+        subject, refs = _named(row)
+        group = f"consumers of {row.stream}"
+        if before.created != row.created:
+            yield self._came("consumer re-created", subject, refs, now, "created")
+        elif told := configs.of_consumer(before, row):
+            yield Draft(EventKind.CONFIG, subject, told, refs=refs, group=group, group_ref=refs[1])
+        if before.paused != row.paused:
+            word = "paused" if row.paused else "resumed"
+            said = not self._say(refs[0], word, now)
+            yield Draft(EventKind.CONFIG, subject, word, refs=refs, minor=said, group=group, group_ref=refs[1])
+        yield from self._led(before, row, subject, refs, group, now)
 
     def _young(self, row: Stream | Consumer) -> bool:
         """Whether it was made since we watch. Lists come in over several looks: what is older was only not seen yet."""
@@ -171,6 +175,21 @@ class BrokerNews:
         severity = Severity.INFO if new else Severity.WARN
         parent = refs[1] if len(refs) > 1 else ""
         yield Draft(EventKind.LEADER, subject, what, severity, refs, group=group, group_ref=parent)
+
+
+def _as_before(before: Consumer, row: Consumer) -> bool:
+    """Whether only figures moved: thousands do so every second."""
+    return (
+        before.created == row.created
+        and before.cluster is row.cluster
+        and before.paused is row.paused
+        and configs.same_consumer(before, row)
+    )
+
+
+def _named(row: Consumer) -> tuple[str, tuple[str, ...]]:
+    """Its subject and refs."""
+    return f"{row.stream} › {row.name}", (f"consumer:{row.key}", f"stream:{row.stream}")
 
 
 def _leader(row: Stream | Consumer | None) -> str:

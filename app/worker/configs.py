@@ -88,6 +88,11 @@ def of_consumer(old: Consumer, new: Consumer) -> str:
     return "" if before == after else _written(_CONSUMER, before, after)
 
 
+def same_consumer(old: Consumer, new: Consumer) -> bool:
+    """Whether it is configured as before."""
+    return bool(_of_consumer(old) == _of_consumer(new))
+
+
 def _written(fields: Mapping[str, tuple[str, _Write]], before: tuple[Any, ...], after: tuple[Any, ...]) -> str:
     told: list[str] = []
     for (name, write), old, new in zip(fields.values(), before, after, strict=True):

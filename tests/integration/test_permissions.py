@@ -14,7 +14,9 @@ from nats.js.api import ConsumerConfig, StreamConfig
 
 from app.model.broker import LinkState
 from app.model.snapshot import SourceStatus
+from app.sources.advisories import AdvisorySource
 from app.sources.errors import NotPermitted
+from app.sources.services import ServiceSource
 from tests.integration.fleet_values import make_fleet, registration
 from tests.integration.watching import Watch, client, utc, watching
 from tests.nats_server import NatsServer
@@ -62,6 +64,9 @@ async def test_the_minimal_permissions_are_enough(tmp_path: Path) -> None:
         assert not [state.denied for state in (*broker.states, *facts.states) if state.denied]
         assert broker.consumers["ORDERS/c"].next_at is not None
         assert facts.agents["a"].hostname == "web-a"
+        services, advisories = ServiceSource(watch.link), AdvisorySource(watch.link)
+        assert (await services.collect(utc())).states[0].error == "nothing answers on $SRV"
+        assert (await advisories.collect(utc())).status is SourceStatus.OK
         await watch.fleet.close()
         assert all("$SYS.REQ.USER.INFO" in line for line in violations(server))
 
