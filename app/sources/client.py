@@ -20,7 +20,7 @@ from app.sources.errors import SourceError
 Handler = Callable[[bytes, bytes, bytes, bytes | None], None]
 """Takes subject, reply subject, payload and raw headers of one message. Must not block."""
 
-_AT_ONCE = 256
+_AT_ONCE = 64
 """Messages taken in without a pause."""
 
 _log = logging.getLogger(__name__)
