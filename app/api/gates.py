@@ -58,14 +58,19 @@ class Gates:
         self.open_paths: set[str] = set()
 
     def open(
-        self, path: str, endpoint: Endpoint, *, answer: Any = None, media_type: str = "application/json",
-        also: Mapping[int, Any] | None = None,
+        self, path: str, endpoint: Endpoint, *, answer: Any, bodies: Mapping[int, Any] | None = None,
+        text: bool = False,
     ) -> None:  # fmt: skip
-        """A probe: for everybody, with or without a token; GET and HEAD. `also`: other statuses and their bodies."""
+        """A probe: for everybody, with or without a token; GET and HEAD.
+
+        `bodies` are those of other statuses; with `text` any of them may be plain text instead.
+        """
         self.open_paths.add(path)
         errors = {status: _refusal(text) for status, text in _EVERYWHERE.items()}
-        known = {200: _answer(answer, media_type), **errors}
-        known |= {status: _answer(model, media_type, phrase(status)) for status, model in (also or {}).items()}
+        own = {200: _answer(answer), **{code: _answer(model, phrase(code)) for code, model in (bodies or {}).items()}}
+        if text:
+            own = {code: {**described, "content": _text("text/plain")} for code, described in own.items()}
+        known = {**errors, **own}
         for method in ("GET", "HEAD"):
             self._add(path, endpoint, method, known, {"security": []})
 
@@ -89,8 +94,9 @@ class Gates:
         texts = {**_EVERYWHERE, **_GUARDED, **(also or {})}
         if path.startswith("/api/v1/"):
             texts[422] = "A parameter or the body is not valid"
-        known = {status: _answer(answer, media_type), **{each: _refusal(text) for each, text in texts.items()}}
-        known |= {each: _answer(model, media_type, phrase(each)) for each, model in (bodies or {}).items()}
+        known: dict[int, Any] = {each: _refusal(text) for each, text in texts.items()}
+        known[status] = _answer(answer) if answer is not None else {"description": "Done", "content": _text(media_type)}
+        known |= {each: _answer(model, phrase(each)) for each, model in (bodies or {}).items()}
         extra = {PERMISSION: str(permission), "security": [{"token": []}]}
         self._add(path, endpoint, method, known, extra, status)
 
@@ -111,11 +117,12 @@ class Gates:
         )
 
 
-def _answer(model: Any, media_type: str, text: str = "") -> dict[str, Any]:
-    described: dict[str, Any] = {"description": text or "Done"}
-    if model is not None and media_type == "application/json":
-        return {**described, "model": model}
-    return {**described, "content": {media_type: {"schema": {"type": "string"}}}}
+def _answer(model: Any, text: str = "Done") -> dict[str, Any]:
+    return {"description": text, "model": model}
+
+
+def _text(media_type: str) -> dict[str, Any]:
+    return {media_type: {"schema": {"type": "string"}}}
 
 
 def _refusal(text: str) -> dict[str, Any]:

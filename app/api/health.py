@@ -109,5 +109,5 @@ def health(gates: Gates, board: Board, pages: StatusPages) -> None:
         return Response(page.body, page.status, media_type="application/json")
 
     gates.open("/api/health", alive, answer=HealthBody)
-    gates.open("/api/health/ready", ready, answer=ReadyBody, also={503: ReadyBody})
+    gates.open("/api/health/ready", ready, answer=ReadyBody, bodies={503: ReadyBody})
     gates.get(STATUS_PATH, Permission.HEALTH_READ, status, head=True, answer=StatusBody, bodies={503: StatusBody})

@@ -37,8 +37,8 @@ def probes(gates: Gates, board: Board) -> None:
         return Response(body, status, media_type="application/json")
 
     for path in ("/health", "/healthz", "/livez"):
-        gates.open(path, live, answer=Alive, also={503: Alive})
-    gates.open("/readyz", ready, answer=Readiness, also={503: Readiness})
+        gates.open(path, live, answer=Alive, bodies={503: Alive})
+    gates.open("/readyz", ready, answer=Readiness, bodies={503: Readiness}, text=True)
 
 
 def _verbose(checks: Sequence[Check], excluded: set[str]) -> str:

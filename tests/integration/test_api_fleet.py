@@ -137,8 +137,6 @@ async def test_what_is_not_there_is_404_and_what_does_not_answer_503(near: httpx
 async def test_nats_has_only_so_long(
     near: httpx.AsyncClient, board: FilledBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
     async def never(key: str) -> JobDetail:
         await asyncio.Event().wait()
         raise AssertionError
