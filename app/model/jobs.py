@@ -107,7 +107,7 @@ class Queue:
     partial: int = 0
     skipped: int = 0
     unclaimed: int = 0
-    dead: int = 0  # messages in the dead-letter streams
+    dead: int = 0  # messages in the streams that keep the dead letters of the job stream
     finished_15m: int = 0  # jobs that ended in the last 15 min, and how many of these failed, wholly or in part
     failed_15m: int = 0
 
