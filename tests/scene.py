@@ -7,15 +7,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.model.broker import Connection, Consumer, LinkState, Stream
+from app.model.attention import Mark
+from app.model.broker import Account, Connection, Consumer, LinkState, Stream
+from app.model.components import Service
 from app.model.findings import Finding
-from app.model.fleet import Agent
+from app.model.fleet import Agent, Vitals
+from app.model.jobs import DeadLetter, Job, JobAgent, JobStatus
 from app.model.rates import History
-from app.model.snapshot import Capability, Site, Snapshot, SourceState, SourceStatus
+from app.model.snapshot import ApiUse, Capability, Site, Snapshot, SourceState, SourceStatus
 from app.model.triage import Triage
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
-SOURCES = ("account", "streams", "consumers", "registry")
+SOURCES = ("account", "streams", "consumers", "registry", "jobs", "deadletters", "services")
 
 
 def machine(number: int) -> str:
@@ -33,6 +36,14 @@ class Scene:
         self.streams: dict[str, Stream] = {}
         self.consumers: dict[str, Consumer] = {}
         self.agents: dict[str, Agent] = {}
+        self.vitals: dict[str, Vitals] = {}
+        self.jobs: dict[str, Job] = {}
+        self.letters: dict[str, DeadLetter] = {}
+        self.services: dict[str, Service] = {}
+        self.marks: dict[str, Mark] = {}
+        self.account: Account | None = None
+        self.api = ApiUse()
+        self.denied: dict[str, tuple[str, ...]] = {}
         self.connection = Connection(
             LinkState.CONNECTED, "nats-1:4222", "context prod", since=START - timedelta(hours=1)
         )
@@ -42,6 +53,7 @@ class Scene:
         self.good: dict[str, datetime] = {}
         self.fleet = True
         self.history = History()
+        self.acked: frozenset[str] = frozenset()
         self.triage = Triage(thresholds or {}, {name.replace("_", "."): url for name, url in runbooks.items()})
         self.snapshot = Snapshot()
 
@@ -70,6 +82,29 @@ class Scene:
         self.agents[key] = replace(old, **fields)
         return self.agents[key]
 
+    def job(self, key: str, **fields: Any) -> Job:
+        old = self.jobs.get(key) or Job(key, created=self.ago(), operation="node.disk.get", target="_any")
+        self.jobs[key] = replace(old, **fields)
+        return self.jobs[key]
+
+    def ended(self, key: str, status: JobStatus = JobStatus.COMPLETED, seconds: float = 0.0, **fields: Any) -> Job:
+        """A job that one host ended some seconds ago."""
+        host = JobAgent("web-03", "failed" if status is JobStatus.FAILED else "completed", ended_at=self.ago(seconds))
+        return self.job(key, status=status, agents=(host,), **fields)
+
+    def letter(self, number: int, seconds: float = 0.0, **fields: Any) -> DeadLetter:
+        """A dead letter that came some seconds ago."""
+        stream = fields.pop("stream", "JOBS-DLQ")
+        key = f"{stream}/{number}" if stream else f"advisory/JOBS/{number}"
+        made = DeadLetter(key, at=self.ago(seconds), stream=stream, sequence=number, origin="JOBS", **fields)
+        self.letters[key] = made
+        return made
+
+    def beats(self, number: int = 3, ahead: float = 0.0) -> None:
+        """A heartbeat of an agent whose clock is ahead of the broker's."""
+        key = self.agent(number).key
+        self.vitals[key] = Vitals(key, self.ago(), self.ago(-ahead))
+
     def look(self, after: float = 0.0) -> Mapping[str, Finding]:
         """The findings some seconds later."""
         self.at += timedelta(seconds=after)
@@ -85,21 +120,38 @@ class Scene:
                 clock_offset=self.offset,
                 lag=self.lag,
                 watching_since=START,
+                account=self.account,
+                api=self.api,
             ),
             sources={
                 name: SourceState(
-                    name, status, self.good.get(name), self.errors.get(name, ""), interval=self.intervals[name]
+                    name,
+                    status,
+                    self.good.get(name),
+                    self.errors.get(name, ""),
+                    self.denied.get(name, ()),
+                    self.intervals[name],
                 )
                 for name, status in self.statuses.items()
             },
             streams=dict(self.streams),
             consumers=dict(self.consumers),
             agents=dict(self.agents),
+            vitals=dict(self.vitals),
+            jobs=dict(self.jobs),
+            deadletters=dict(self.letters),
+            services=dict(self.services),
+            marks=self._marks(),
         )
         self.history.observe(self.snapshot)
-        findings = self.triage.judge(self.snapshot, self.history)
+        findings = self.triage.judge(self.snapshot, self.history, self.acked)
         self.snapshot = replace(self.snapshot, findings=findings, flows=self.history.flows())
         return findings
+
+    def _marks(self) -> Mapping[str, Mark]:
+        """As the worker has them: another mapping only where something changed."""
+        before = self.snapshot.marks
+        return before if dict(before) == self.marks else dict(self.marks)
 
     def run(self, seconds: float, step: float = 1.0) -> Mapping[str, Finding]:
         """Looks every `step` seconds; the findings at the end."""

@@ -102,6 +102,29 @@ class Finding:
     def key(self) -> str:
         return self.id
 
+    def under(self, cause: str) -> Finding:
+        """The same, folded under another finding. Written out, because thousands may be at once."""
+        return Finding(
+            self.id,
+            self.rule,
+            self.severity,
+            self.kind,
+            self.subject,
+            self.what,
+            self.refs,
+            self.since,
+            self.since_exact,
+            self.detail,
+            self.evidence,
+            self.steps,
+            cause,
+            self.folded,
+            self.last_known,
+            self.flaps,
+            self.measured,
+            self.attention,
+        )
+
 
 def urgency(finding: Finding) -> tuple[bool, bool, int, float, str]:
     """The order in which a person should look: causes before what is folded under them, what nobody has taken care of

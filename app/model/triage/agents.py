@@ -32,6 +32,7 @@ THRESHOLDS = {
 }
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
+_OTHERS = Step("Who else is there", osapi("agent", "list"))
 _IDLE = frozenset(("Cordoned", "Draining"))
 
 
@@ -61,10 +62,10 @@ def _gone(agent: Agent, context: Context) -> Judged:
     if not limits.on:
         return NOTHING
     gone = agent.presence is Presence.GONE
+    at = "?" if agent.since is None else instant(agent.since, context.now)
     if agent.since is None:
         what = "gone (no farewell)" if gone else "no heartbeat"
     else:
-        at = instant(agent.since, context.now)
         what = f"gone since {at} (no farewell)" if gone else f"no heartbeat since {at}"
     candidate = Candidate(
         GONE,
@@ -81,14 +82,14 @@ def _gone(agent: Agent, context: Context) -> Judged:
         evidence=(
             Evidence(
                 "last heartbeat",
-                "?" if agent.since is None else instant(agent.since, context.now),
+                at,
                 f"stale {duration(2 * HEARTBEAT)} / gone {duration(REGISTRY_TTL)}",
                 "from the broker",
             ),
         ),
-        steps=steps(
-            ("What OSAPI knows of it", osapi("agent", "get", option="--hostname", value=agent.hostname)),
-            ("Who else is there", osapi("agent", "list")),
+        steps=(
+            *steps(("What OSAPI knows of it", osapi("agent", "get", option="--hostname", value=agent.hostname))),
+            _OTHERS,
         ),
         source=SOURCE,
     )

@@ -113,7 +113,7 @@ class Links:
     def _say(self, name: str, waiting: set[str], lost: Counter[str]) -> None:
         """The sentence of an agent that is gone names what people feel of it."""
         machine = name.removeprefix(f"{agents.GONE}|")
-        felt = replace(self._felt.of((machine,)), lost=lost[machine])
+        felt = self._felt.of((machine,), lost=lost[machine])
         words = felt.words(waiting=machine in waiting)
         cause = self._findings[name]
         if words:
@@ -174,7 +174,7 @@ class Links:
             return False
         if not always and not self._follows(effect, above):
             return False
-        self._findings[effect.id] = replace(effect, cause=above.id)
+        self._findings[effect.id] = effect.under(above.id)
         return True
 
     def _follows(self, effect: Finding, cause: Finding) -> bool:

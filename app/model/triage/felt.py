@@ -53,6 +53,9 @@ class Effects:
         return "; ".join(said)
 
 
+_NOTHING = Effects()
+
+
 class Felt:
     """Counts what is felt, by agent, at one instant."""
 
@@ -62,8 +65,8 @@ class Felt:
         self._letters = letters
         self._dead = letters.by_host()
 
-    def of(self, keys: Iterable[str]) -> Effects:
-        """What is felt of some agents, given by their keys."""
+    def of(self, keys: Iterable[str], lost: int = 0) -> Effects:
+        """What is felt of some agents, given by their keys; `lost` messages are known to be."""
         table, owned, agents = (
             self._context.snapshot.consumers,
             self._context.owners.consumers,
@@ -80,7 +83,9 @@ class Felt:
             if agent is not None:
                 running += self._jobs.running_on(agent)
                 dead += self._dead_of(agent)
-        return Effects(pending, consumers, unclaimed, dead, running)
+        if not (pending or unclaimed or dead or running or lost):
+            return _NOTHING
+        return Effects(pending, consumers, unclaimed, dead, running, lost)
 
     def letters_of(self, place: str) -> frozenset[str] | None:
         """The hosts behind all new dead letters of a place, as they call themselves."""

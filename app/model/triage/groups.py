@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.model.findings import Evidence, Finding, Severity
@@ -71,7 +70,7 @@ def fold_agents(findings: dict[str, Finding], context: Context, groups: Groups, 
         if len(members) < 2:
             continue
         for member in members:
-            findings[member.id] = replace(member, cause=name)
+            findings[member.id] = member.under(name)
         findings[name] = _together(name, members, context, felt)
 
 

@@ -41,7 +41,7 @@ class Jobs:
 
     def running_on(self, agent: Agent) -> int:
         """How many jobs an agent has begun and not ended."""
-        return self.running[sanitise_host(agent.hostname)] if agent.hostname else 0
+        return self.running[sanitise_host(agent.hostname)] if self._running and agent.hostname else 0
 
     def unclaimed_for(self, target: str) -> int:
         """How many jobs aimed at a target no agent has acknowledged."""
