@@ -62,8 +62,7 @@ class Traffic:
         if twist is Twist.DELETED:
             await self._delete()
             return
-        again = twist in (Twist.RETRIED, Twist.ASTRAY)
-        old = self._desk.known(self._desk.unhappy) if again else None
+        old = self._repeated(twist)
         order = self._orders.order(twist, old.operation if old else "")
         if order is None:
             return
@@ -74,6 +73,14 @@ class Traffic:
         else:
             await self._desk.issue(order.job, order.data)
         self._note(order)
+
+    def _repeated(self, twist: Twist | None) -> Job | None:
+        """The job that this one is a retry of: one that did not go well, or else the newest."""
+        if twist not in (Twist.RETRIED, Twist.ASTRAY):
+            return None
+        unhappy = self._desk.known(self._desk.unhappy)
+        newest = self._desk.known(self._desk.done[-1]) if self._desk.done else None
+        return unhappy or (newest if twist is Twist.ASTRAY else None)
 
     def _note(self, order: Order) -> None:
         if not order.hosts:

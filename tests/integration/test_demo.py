@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ import pytest
 from nats.aio.client import Client
 
 from app.demo.fleet import hosts, with_durables
-from app.demo.layout import Layout, agent_consumers
+from app.demo.layout import BACK_OFF, Layout, agent_consumers
 from app.demo.run import Demo
 from app.demo.scenario import Act, Cast, plan
 from app.demo.shop import IN_FLIGHT, SESSIONS_BYTES
@@ -28,6 +29,31 @@ OSAPI = Layout("osapi")
 @pytest.fixture(autouse=True)
 def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
+RANK = {"submitted": 0, "acknowledged": 1, "started": 2, "failed": 3, "skipped": 3, "completed": 4, "retried": 4}
+
+
+def _statuses(keys: set[str]) -> Counter[str]:
+    """Jobs by status, as OSAPI derives it from the names of status keys."""
+    best: dict[str, dict[str, str]] = {}
+    for key in sorted(keys):
+        if key.startswith("status."):
+            job, event, host = key.split(".")[1:4]
+            hosts_ = best.setdefault(job, {})
+            if host != "_api" and RANK[event] > RANK[hosts_.get(host, "submitted")]:
+                hosts_[host] = event
+    return Counter(_status(set(hosts_.values())) for hosts_ in best.values())
+
+
+def _status(events: set[str]) -> str:
+    if not events:
+        return "submitted"
+    if events & {"acknowledged", "started"}:
+        return "processing"
+    if "failed" in events:
+        return "partial_failure" if "completed" in events else "failed"
+    return "skipped" if events == {"skipped"} else "completed"
 
 
 class Look:
@@ -45,6 +71,18 @@ class Look:
     async def keys(self, bucket: str) -> set[str]:
         info = await self.api(f"STREAM.INFO.KV_{bucket}", subjects_filter=">")
         return {subject.split(".", 2)[2] for subject in info["state"].get("subjects") or {}}
+
+    async def services(self) -> Counter[str]:
+        """How many instances of each service answer within half a second."""
+        inbox = self.nc.new_inbox()
+        answers = await self.nc.subscribe(inbox)
+        await self.nc.publish("$SRV.PING", b"", reply=inbox)
+        await asyncio.sleep(0.5)
+        found: Counter[str] = Counter()
+        while answers.pending_msgs:
+            found[json.loads((await answers.next_msg()).data)["name"]] += 1
+        await answers.unsubscribe()
+        return found
 
     async def value(self, bucket: str, key: str) -> dict[str, Any]:
         js = self.nc.jetstream()
@@ -127,6 +165,79 @@ async def test_a_calm_fleet_is_registered_works_and_leaves_nothing_undone() -> N
         assert orders["tail-ops"]["config"].get("durable_name") is None
         assert [one for one in orders.values() if one["config"].get("deliver_subject")], "an ordered consumer"
         assert (await look.api("STREAM.INFO.EMAILS"))["config"]["retention"] == "workqueue"
+
+
+async def test_every_status_a_job_can_have_is_there_and_so_are_dead_letters_and_services() -> None:
+    async with Demo(agents=6, rate=8.0, seed=3) as demo, _looking(demo.nats_url) as look:
+        seen: Counter[str] = Counter()
+        unclaimed: set[str] = set()
+
+        async def all_seen() -> bool:
+            keys = await look.keys("osapi-job-queue")
+            seen.update(_statuses(keys))
+            told = {key.split(".")[1] for key in keys if key.startswith("status.")}
+            unclaimed.update({key.split(".")[1] for key in keys if key.startswith("jobs.")} - told)
+            return seen.keys() >= {
+                "submitted", "processing", "completed", "failed", "partial_failure", "skipped",
+            }  # fmt: skip
+
+        await _until(all_seen, "not every status")
+        assert unclaimed
+        events = Counter(key.split(".")[2] for key in await look.keys("osapi-job-queue") if key.startswith("status."))
+        assert events["retried"] >= 3
+        assert (await look.api("STREAM.INFO.osapi-JOBS-DLQ"))["config"]["metadata"]["dead_letter_queue"] == "true"
+        await _dead_letters_lead_to_their_jobs(look)
+        found = await look.services()
+        assert found == {"orders-api": 2, "thumbnailer": 1}
+
+
+async def _dead_letters_lead_to_their_jobs(look: Look) -> None:
+    """Each is the server's own advisory; the durable behind it has OSAPI's back-off."""
+    state = (await look.api("STREAM.INFO.osapi-JOBS-DLQ"))["state"]
+    assert state["messages"] == 2
+    for sequence in (state["first_seq"], state["last_seq"]):
+        kept = await look.api("STREAM.MSG.GET.osapi-JOBS-DLQ", seq=sequence)
+        advisory = json.loads(base64.b64decode(kept["message"]["data"]))
+        assert advisory["type"] == "io.nats.jetstream.advisory.v1.max_deliver"
+        assert advisory["deliveries"] == 5
+        config = (await look.api(f"CONSUMER.INFO.osapi-JOBS.{advisory['consumer']}"))["config"]
+        assert config["backoff"] == BACK_OFF
+        origin = await look.api("STREAM.MSG.GET.osapi-JOBS", seq=advisory["stream_seq"])
+        job = base64.b64decode(origin["message"]["data"]).decode()
+        assert (await look.value("osapi-job-queue", f"jobs.{job}"))["operation"]["type"] == "file.deploy"
+        keys = await look.keys("osapi-job-queue")
+        assert len([key for key in keys if key.startswith(f"status.{job}.failed.")]) == 5
+
+
+async def test_a_storm_comes_over_the_fleet_and_part_of_it_recovers() -> None:
+    """24 times as fast: at its worst after 5 s, half healed after 11."""
+    storm = Demo(agents=9, rate=20.0, scenario="storm", seed=5, speed=24.0)
+    async with storm as demo, _looking(demo.nats_url) as look:
+        queue = "STREAM.INFO.KV_osapi-job-queue"
+        limit = (await look.api(queue))["config"]["max_bytes"]
+        fewest: Counter[str] = Counter({"thumbnailer": 1})
+
+        async def drowns() -> bool:
+            nonlocal fewest
+            fewest = min(fewest, await look.services(), key=lambda found: found["thumbnailer"])
+            keys = await look.keys("osapi-job-queue")
+            told = {key.split(".")[1] for key in keys if key.startswith("status.")}
+            unclaimed = {key.split(".")[1] for key in keys if key.startswith("jobs.")} - told
+            failed = _statuses(keys)["failed"]
+            held = (await look.api(queue))["state"]["bytes"]
+            return bool(held > 0.9 * limit and len(unclaimed) >= 10 and failed >= 10 and not fewest["thumbnailer"])
+
+        await _until(drowns, "the storm is not there")
+        assert fewest["orders-api"] == 2
+        state = await look.keys("osapi-agent-state")
+        drained = [key for key in state if key.startswith("drain.")]
+        assert len(drained) == 4, "one from before, and three"
+
+        async def recovers() -> bool:
+            held = (await look.api(queue))["state"]["bytes"]
+            return bool(held < 0.5 * limit and (await look.services())["thumbnailer"])
+
+        await _until(recovers, "nothing recovers")
 
 
 async def test_an_incident_befalls_those_whom_the_seed_has_chosen() -> None:
