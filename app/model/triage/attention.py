@@ -76,9 +76,16 @@ class Mutes:
 
 
 def _pattern(subject: str) -> re.Pattern[str]:
-    """`*` is any text, `?` one character, everything else itself; case is ignored."""
-    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in subject)
-    return re.compile(re.sub(r"(\.\*)+", ".*", "".join(parts)), re.IGNORECASE | re.DOTALL)
+    """`*` is any text, `?` one character, everything else itself; case is ignored.
+
+    Each `*` takes the least that fits and is not tried again: a pattern of many costs no more than its length.
+    """
+    first, *others = ("".join("." if each == "?" else re.escape(each) for each in part) for part in subject.split("*"))
+    if not others:
+        return re.compile(first, re.IGNORECASE | re.DOTALL)
+    *middle, last = others
+    steps = "".join(f"(?>.*?{part})" for part in middle if part)
+    return re.compile(f"{first}{steps}.*{last}", re.IGNORECASE | re.DOTALL)
 
 
 class Attending:
