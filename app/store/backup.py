@@ -12,7 +12,7 @@ from pathlib import Path
 from app.store.errors import StoreFailed, StoreRefused, situation
 from app.store.opening import require_database, schema_of
 from app.store.place import make_private, move_aside
-from app.store.raw import open_to_read, plain
+from app.store.raw import look_into, plain
 
 
 def back_up(database: Path, target: Path, *, replace: bool = False) -> None:
@@ -69,7 +69,7 @@ def _require_ours(file: Path) -> None:
     """A StoreRefused unless the file is a store that this version can read, and sound throughout."""
     try:
         require_database(file)
-        raw = open_to_read(file)
+        raw = look_into(file)
         try:
             schema = schema_of(raw, file)
             said = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
@@ -90,7 +90,7 @@ def _copy(source: Path, beside: Path) -> Path:
     part = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}")
     try:
         make_private(part)
-        theirs, ours = open_to_read(source), plain(part)
+        theirs, ours = look_into(source), plain(part)
         try:
             theirs.backup(ours)
             ours.execute("PRAGMA journal_mode = DELETE")

@@ -41,6 +41,13 @@ def open_to_read(database: Path) -> sqlite3.Connection:
     return connection
 
 
+def look_into(database: Path) -> sqlite3.Connection:
+    """A connection that cannot write, to a file that nobody may have open: unlike a reader's it tidies up after it."""
+    connection = _connect(database, "rw")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
 def plain(database: Path) -> sqlite3.Connection:
     """A connection to a file that exists, as SQLite makes it."""
     return _connect(database, "rw")
