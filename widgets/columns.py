@@ -35,12 +35,14 @@ class Cell:
     """One value as people read it, and as it sorts and is compared in filters.
 
     `sort` is a number or text; None sorts last in both directions. `style` names a part of the table's stylesheet:
-    `ok warn crit unknown stale dim accent`, or empty.
+    `ok warn crit unknown stale dim accent`, or empty. `order` is what it sorts by instead of `sort`, where that goes on
+    with the clock or is no order: `sort` is then for comparisons alone.
     """
 
     text: str
     sort: Any = None
     style: str = ""
+    order: Any = None
 
 
 class MadeCells(Sequence[Cell]):

@@ -74,6 +74,7 @@ class NowList(LineView):
         self._cursor = ""
         self._place = 0
         self._opened = True
+        self._unfolded = False
         self._lines: list[_Line] = []
         self._slots: tuple[Slot, ...] = ()
 
@@ -127,6 +128,17 @@ class NowList(LineView):
             self._arrange()
 
     @property
+    def unfolded(self) -> bool:
+        """Whether every finding shows the first of its details below it, as long as all of them find room."""
+        return self._unfolded
+
+    @unfolded.setter
+    def unfolded(self, on: bool) -> None:
+        if on != self._unfolded:
+            self._unfolded = on
+            self._arrange()
+
+    @property
     def lines_wanted(self) -> int:
         """How many lines all of it takes, opened evidence included."""
         return len(self._lines)
@@ -170,12 +182,15 @@ class NowList(LineView):
         """Which line shows what, for the width and the cursor there are."""
         width = self.size.width
         lines: list[_Line] = []
+        all_open = self._unfolded and 2 * len(self._rows) + 1 + bool(self._more) <= self.page_lines
         for index, row in enumerate(self._rows):
             lines.append(_Line(index, 0))
             if COMPACT_BELOW <= width < WIDE_FROM:
                 lines.append(_Line(index, 1))
             if self._opened and self._active and index == self._place and width >= COMPACT_BELOW:
                 lines += [_Line(index, 2 + number) for number in range(min(2, len(row.details)))]
+            elif all_open and row.details:
+                lines.append(_Line(index, 2))
         if self._more:
             lines.append(_Line(-1, 0))
         self._lines = lines

@@ -187,6 +187,16 @@ class RecordTable(RowView):
         """Moves the cursor to the first row, or to the last."""
         self.move(-self.shown if first else self.shown)
 
+    def to_first(self) -> None:
+        """To the first row, every row in its place, as if nobody had moved: where new rows come, it stays there."""
+        self._moved_at = None
+        if self._order.keys:
+            self._order.settle()
+            self._set_cursor(0)
+            self.set_top(0)
+            self.sync()
+            self._tell()
+
     def page(self, delta: int) -> None:
         """Moves the cursor by half pages."""
         self.move(delta * max(1, self._room() // 2))

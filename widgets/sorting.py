@@ -45,13 +45,16 @@ class Sorter:
         one: it holds the name."""
         if known is None:
             name = row.cells[self._name_at]
-            name_key = (name.sort if isinstance(name.sort, str) else name.text).casefold()
+            name_key = str(name.order or (name.sort if isinstance(name.sort, str) else name.text)).casefold()
         else:
             name_key = known[-2]
         rank = -row.rank if self.sorting.health else 0
         if self._value_at is None:
             return (row.last, rank, name_key, row.key)
-        value = name_key if self._value_at == self._name_at else row.cells[self._value_at].sort
+        value: Any = name_key
+        if self._value_at != self._name_at:
+            cell = row.cells[self._value_at]
+            value = cell.sort if cell.order is None else cell.order
         group, value = _value_key(value, down=self.down)
         return (row.last, rank, group, value, name_key, row.key)
 

@@ -6,14 +6,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.feed.protocol import FeedState
+from app.model.remedies import remedies
 from app.model.text import cut as middle_cut
-from app.tui import commands, keys, registry
-from app.tui.command_line import CommandLine
-from app.tui.namespaces import Namespaces
-from app.tui.screens.choice import ChoicePage
+from app.tui import keys, registry
+from app.tui.related import related
+from app.tui.screens.detail import DetailPage
 from app.tui.screens.help import HelpPage
 from app.tui.screens.now import worst_first
-from app.tui.screens.raw import JsonPage
+from app.tui.screens.raw import JsonPage, JsonTextPage
+from app.tui.views.remedy_lines import remedy_lines
+from widgets.menu import MenuItem
 from widgets.row_filter import FilterError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 COPY_LIMIT = 74_994
 """Bytes that terminals take in one OSC 52 (k9s keeps to the same)."""
 GREETINGS = (
-    "1 3 4 6 views · enter in · esc back · ? keys · nothing here changes anything",
+    "1-0 views · enter in · esc back · ? keys · nothing here changes anything",
     "? keys · nothing here changes anything",
 )
 GREETED = "greeted"
@@ -33,15 +35,11 @@ class Actions:
 
     def __init__(self, app: Surface) -> None:
         self._app = app
-        self._filter_before = ""
         self._greeting = False
-        self._wanted: str | None = None
-        self.namespaces = Namespaces(app)
-        self.command_line = CommandLine(app, self)
 
     # -- keys --------------------------------------------------------------------------------------------------------
     async def perform(self, action: str) -> None:
-        self._dismiss_greeting()
+        self.dismiss_greeting()
         if action.startswith("view."):
             await self.show_view(keys.VIEW_NUMBERS[action.removeprefix("view.")])
             return
@@ -57,6 +55,13 @@ class Actions:
             "times": self.times,
             "redraw": self._redraw,
             "suspend": self._suspend,
+            "ack": self._app.attending.acknowledge,
+            "snooze": self._app.attending.snooze,
+            "actions": self._remedies,
+            "related": self._related,
+            "peek": self._peek,
+            "sites": self._app.contexts.menu,
+            "demo": self._demo,
         }
         if action in own:
             await own[action]()
@@ -105,14 +110,17 @@ class Actions:
             page.turn()
             return
         view = registry.view(page.view_id) if page.kind == "list" else None
-        help_page = HelpPage(self._app, page, self._app.table, self.command_line.commands, view)
+        help_page = HelpPage(self._app, page, self._app.table, self._app.command_line.commands, view)
         help_page.showing_words = words
         await self._app.stacks.push(self._app.body, help_page)
         self._app.page_changed()
 
     async def _json(self) -> None:
         ref = getattr(self._app.stacks.page, "ref", "")
-        section = registry.section_of(ref)
+        section, raw = registry.section_of(ref), self._app.stacks.page.raw()
+        if raw:
+            await self._app.open_page(JsonTextPage(self._app, self._app.stacks.page, "JSON", raw))
+            return
         if not section or isinstance(self._app.stacks.page, JsonPage):
             self.say("no facts behind this")
             return
@@ -128,6 +136,52 @@ class Actions:
             await self.open_ref(f"finding:{found[0].id}")
         else:
             self.say("no findings")
+
+    async def _remedies(self) -> None:
+        """`x`: what can be done about what is under the cursor, as commands to copy."""
+        ref = self._app.stacks.page.pointed
+        if not remedies(ref, self._app.picture.snapshot):
+            self.say("nothing to be done about this")
+            return
+        page = self._app.stacks.page
+        await self._app.open_page(
+            DetailPage(
+                self._app,
+                page.view_id,
+                ref,
+                name=lambda key, picture: "What can be done",
+                write=lambda key, picture, width: remedy_lines(
+                    registry.name_of(ref, picture), remedies(ref, picture.snapshot), width
+                ),
+                needs=page.sections,
+            )
+        )
+
+    async def _related(self) -> None:
+        """`R`: where one may go from what is under the cursor."""
+        ways = related(self._app.stacks.page.pointed, self._app.picture)
+        if not ways:
+            self.say("nothing related to this")
+            return
+        items = [MenuItem(way.to, f"{way.kind} {way.name}") for way in ways]
+
+        def picked(to: str) -> None:
+            self._app.app.run_worker(self._go(to), group="related", exit_on_error=False)
+
+        await self._app.menus.open("Related", "Where to?", items, picked)
+
+    async def _go(self, to: str) -> None:
+        ref, slash, wanted = to.partition(" /")
+        await self.open_ref(ref)
+        if slash:
+            with suppress(FilterError):
+                self._app.stacks.page.set_filter(wanted)
+
+    async def _peek(self) -> None:
+        await self._app.peeking.peek(self._app.stacks.page.pointed)
+
+    async def _demo(self) -> None:
+        self._app.contexts.demo()
 
     async def _pause(self) -> None:
         app = self._app
@@ -189,7 +243,8 @@ class Actions:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / GREETED).touch()
 
-    def _dismiss_greeting(self) -> None:
+    def dismiss_greeting(self) -> None:
+        """The line of the first start goes with the first key."""
         if self._greeting:
             self._greeting = False
             del self._app.messages.SECONDS
@@ -207,103 +262,3 @@ class Actions:
         what = cut if lines == 1 else f"{lines} lines"
         part = f"the first {len(raw):,} bytes of " if len(raw) < len(text.encode()) else ""
         self.say(f"copied to the terminal's clipboard: {part}{middle_cut(what, 60)}")
-
-    # -- text --------------------------------------------------------------------------------------------------------
-    def begin_text(self, prompt: str) -> str:
-        self._dismiss_greeting()
-        page = self._app.stacks.page
-        self._filter_before = page.filter_text
-        text = page.filter_text if prompt == "/" else ""
-        self._prompting(True)
-        self._show_field(prompt, text)
-        return text
-
-    def _prompting(self, on: bool) -> None:
-        self._app.messages.set_class(on, "-off")
-        self._app.prompt.set_class(not on, "-off")
-        if not on:
-            self._app.prompt.clear()
-
-    def _show_field(self, prompt: str, text: str, error: str = "") -> None:
-        hint = ""
-        if prompt == ":":
-            completed = commands.complete(text, self.command_line.commands)
-            hint = completed[len(text) :] if completed.startswith(text) and text else ""
-            if not hint and not error and text:
-                found = commands.candidates(text, self.command_line.commands)
-                hint = f"   {'  '.join(found)}" if len(found) > 1 else ""
-        self._app.prompt.show(prompt, text, cursor=len(text), hint=hint, error=error)
-
-    def edit_text(self, prompt: str, text: str) -> None:
-        self._show_field(prompt, text)
-        if prompt == "/":
-            # Once for all that was typed in one burst: thousands of rows are not gone through for each letter.
-            self._wanted = text
-            self._app.app.call_later(self._filter_as_typed, text)
-
-    def _filter_as_typed(self, text: str) -> None:
-        if self._wanted != text:
-            return
-        try:
-            self._app.stacks.page.set_filter(text)
-        except FilterError as fault:
-            self._show_field("/", text, str(fault))
-
-    async def take_text(self, prompt: str, text: str) -> None:
-        self._prompting(False)
-        if prompt == "/":
-            self.take_filter(text)
-        else:
-            await self.command_line.run(text)
-
-    def take_filter(self, text: str) -> None:
-        self._wanted = None
-        try:
-            self._app.stacks.page.set_filter(text)
-        except FilterError as fault:
-            self._app.stacks.page.set_filter(self._filter_before)
-            self._app.say(str(fault), error=True)
-
-    def leave_text(self, prompt: str, before: str) -> None:
-        self._prompting(False)
-        self._wanted = None
-        if prompt == "/":
-            with suppress(FilterError):
-                self._app.stacks.page.set_filter(before)
-
-    def complete_text(self, prompt: str, text: str) -> str:
-        return commands.complete(text, self.command_line.commands) if prompt == ":" else text
-
-    # -- menus -------------------------------------------------------------------------------------------------------
-    async def open_menu(self, page: ChoicePage) -> None:
-        """From this very key on, keys pick from the menu."""
-        self._app.router.open_menu()
-        self.say("")
-        page.take = self._take
-        await self._app.stacks.push(self._app.body, page)
-        self._app.page_changed()
-
-    async def menu_key(self, key: str) -> bool:
-        page = self._app.stacks.page
-        if not isinstance(page, ChoicePage):
-            return False
-        if key in ("escape", "backspace"):
-            await self._close_menu()
-            return False
-        picked = page.key(key)
-        if picked is None:
-            return True
-        await self._take(picked)
-        return False
-
-    async def _take(self, key: str) -> None:
-        page = self._app.stacks.page
-        await self._close_menu()
-        if isinstance(page, ChoicePage):
-            page.picked(key)
-
-    async def _close_menu(self) -> None:
-        self._app.router.close_menu()
-        if isinstance(self._app.stacks.page, ChoicePage):
-            await self._app.stacks.pop()
-        self._app.page_changed()

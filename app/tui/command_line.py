@@ -39,7 +39,7 @@ class CommandLine:
         elif call.name in ("agent", "stream", "consumer"):
             await self._open_named(call.name, call.arguments)
         elif call.name == "filter":
-            self._actions.take_filter(call.rest)
+            self._app.prompts.take_filter(call.rest)
         else:
             await self._setting(call.name, call.rest)
 
@@ -62,7 +62,13 @@ class CommandLine:
         elif name == "explain":
             await self._explain(rest)
         elif name == "namespace":
-            await self._actions.namespaces.command(rest)
+            await self._app.namespaces.command(rest)
+        elif name == "context":
+            app.contexts.command(rest)
+        elif name == "mute":
+            await app.attending.mute(rest)
+        elif name == "marks":
+            await app.attending.marks()
         elif name == "log":
             await self._log()
         elif name == "screenshot":
@@ -92,7 +98,10 @@ class CommandLine:
             self._app.page_changed()
 
     def _namespaces(self, place: int, before: Sequence[str]) -> Iterable[str]:
-        return self._actions.namespaces.choices() if place == 0 else ()
+        return self._app.namespaces.choices() if place == 0 else ()
+
+    def _contexts(self, place: int, before: Sequence[str]) -> Iterable[str]:
+        return self._app.contexts.names if place == 0 else ()
 
     async def _log(self) -> None:
         from app.tui.worker_log import LogError, tail
@@ -177,6 +186,9 @@ class CommandLine:
             Command("columns", "the columns of this list, spelt out"),
             Command("explain", "when a rule fires, and by which thresholds", "RULE", self._rules, 1),
             Command("namespace", "whose fleet is shown; alone: those that are here", "[NAME]", self._namespaces),
+            Command("context", "another NATS, by its context", "NAME", self._contexts, 1),
+            Command("mute", "silence a rule about subjects for a time", "RULE SUBJECT 2h NOTE", self._rules, 3),
+            Command("marks", "what is acknowledged, snoozed and muted, to be taken back"),
             Command("log", "the end of the worker's log"),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),
             Command("quit", "leave"),

@@ -26,14 +26,31 @@ class Key:
     where: frozenset[str] = EVERYWHERE
 
 
-VIEW_NUMBERS: Mapping[str, str] = {"1": "overview", "3": "streams", "4": "consumers", "6": "agents"}
-"""Number key to view. A number without a view is bound to nothing."""
+VIEW_NUMBERS: Mapping[str, str] = {
+    "1": "overview",
+    "2": "components",
+    "3": "streams",
+    "4": "consumers",
+    "5": "jobs",
+    "6": "agents",
+    "7": "scores",
+    "8": "sessions",
+    "9": "metrics",
+    "0": "events",
+}
+"""Number key to view, in their order."""
 
 TABLE: tuple[Key, ...] = (
     Key("view.1", ("1",), "Overview"),
+    Key("view.2", ("2",), "Components"),
     Key("view.3", ("3",), "Streams"),
     Key("view.4", ("4",), "Consumers"),
+    Key("view.5", ("5",), "Jobs"),
     Key("view.6", ("6",), "Agents"),
+    Key("view.7", ("7",), "Scores"),
+    Key("view.8", ("8",), "Sessions"),
+    Key("view.9", ("9",), "Metrics"),
+    Key("view.0", ("0",), "Events"),
     Key("pane.next", ("tab",), "next pane, next section", where=frozenset({"overview", "detail"})),
     Key("pane.previous", ("shift+tab",), "previous pane, previous section", where=frozenset({"overview", "detail"})),
     Key("move.down", ("j", "down"), "down"),
@@ -56,14 +73,22 @@ TABLE: tuple[Key, ...] = (
     Key("sort.reverse", ("o",), "reverse the order", "", LISTS),
     Key("faults", ("f",), "only rows that are not OK", "faults", LISTS),
     Key("wide", ("w",), "wide: all columns, whole names", "wide", LISTS),
-    Key("hidden", ("e",), "show what is hidden: ephemeral, ordered and own rows, INFO findings", "", LISTS),
+    Key("hidden", ("e",), "show what is hidden: ephemeral, own and minor rows, quiet and INFO findings", "", LISTS),
     Key("mark", ("space",), "mark the row", "", frozenset({"list"})),
     Key("zoom", ("z",), "this pane alone, and back", "zoom", frozenset({"overview"})),
     Key("pause", ("p",), "pause painting, and go on", "pause"),
     Key("refresh", ("r",), "collect now, and sort again", "refresh"),
     Key("copy", ("y",), "copy the real name or the command (marked rows: one a line)", "copy", ROWS | {"json"}),
     Key("json", ("J",), "raw facts as JSON", "JSON", ROWS),
+    Key("related", ("R",), "related: consumers, owner, jobs, findings, events of this row", "", ROWS),
+    Key("peek", ("m",), "the message behind the row", "", ROWS),
+    Key("ack", ("a",), "acknowledge the finding, with a note; of an acknowledged one: take it back", "ack", ROWS),
+    Key("snooze", ("s",), "hide the finding for a time", "", ROWS),
+    Key("actions", ("x",), "what can be done, as commands to copy", "do", ROWS),
+    Key("sites", ("c",), "another NATS context"),
+    Key("demo", ("d",), "start the demo, where no NATS answers", "", frozenset({"overview"})),
     Key("times", ("t",), "times as age, UTC, local", ""),
+    Key("follow", ("F",), "events: stay at the newest", "", frozenset({"list"})),
     Key("help", ("?",), "keys of this view; again: words and glyphs", "help"),
     Key("redraw", ("ctrl+l",), "paint everything anew"),
     Key("suspend", ("ctrl+z",), "to the shell; `fg` comes back"),

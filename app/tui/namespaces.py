@@ -11,7 +11,6 @@ from app.feed.protocol import FeedState
 from app.model.snapshot import Capability
 from app.tui import sentences
 from app.tui.memory import Memory
-from app.tui.screens.choice import ChoicePage
 from widgets.menu import MenuItem
 
 if TYPE_CHECKING:
@@ -62,12 +61,9 @@ class Namespaces:
             MenuItem(name, sentences.namespace_word(name), "shown now" if name == used else "")
             for name in site.namespaces
         ]
-        page = ChoicePage(
-            self._surface, self._surface.stacks.page, "Namespace", "Whose fleet is to be shown?", items, self.choose
+        await self._surface.menus.open(
+            "Namespace", "Whose fleet is to be shown?", items, self.choose, cursor=used or ""
         )
-        if used is not None:
-            page.menu.cursor_key = used
-        await self._surface.deck_actions.open_menu(page)
 
     def choose(self, namespace: str) -> None:
         """Somebody wants this one."""

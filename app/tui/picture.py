@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
+from typing import Any, TypeVar
 
 from app.feed.protocol import FeedState, Frame
 from app.model.broker import Answer, Consumer, Flow, LinkState
@@ -14,7 +15,10 @@ from app.model.findings import Finding
 from app.model.fleet import Agent, AgentConsumer, parse_consumer
 from app.model.health import Health
 from app.model.snapshot import SECTIONS, Capability, Snapshot, SourceState, SourceStatus
+from app.tui.job_index import GUEST, JobIndex
+from app.tui.news import News
 
+T = TypeVar("T")
 SILENCE = 12.0
 """Seconds without a word of the worker after which everything is stale."""
 
@@ -79,6 +83,9 @@ class Picture:
         self._of_stream: dict[str, set[str]] = {}
         self._of_agent: dict[str, set[str]] = {}
         self._known: dict[str, AgentConsumer | None] = {}
+        self._made: dict[str, Any] = {}
+        self.jobs = JobIndex()
+        self.news = News()
         self._paused = False
         self._looked: float | None = None
         self.silent = inf  # seconds since the worker last said anything; infinite before it ever did
@@ -95,6 +102,7 @@ class Picture:
         before = self.snapshot
         self.snapshot, self.state, self.note, self._heard = frame.snapshot, frame.state, frame.note, frame.heard
         self.held |= changes.whole
+        self._made.clear()
         dirty = {name: set(changes.of(name)) for name in SECTIONS}
         # Not before the first facts: the first frame does not wait for the rules to be imported.
         from app.model.triage.standing import stale_sections
@@ -105,6 +113,7 @@ class Picture:
             refs = set(self._worst)
             self._index_findings()
             self._spread(dirty, refs | set(self._worst))
+            self.news.take(before, frame.snapshot, self.now)
         if "consumers" in changes.whole:
             self._index_consumers()
         touched = changes.of("consumers")
@@ -118,7 +127,19 @@ class Picture:
         dirty["agents"] |= changes.of("vitals")
         for key in changes.of("agents"):
             dirty["consumers"] |= self._of_agent.get(key, set())
+        self._spread(dirty, self.jobs.take(before, frame.snapshot, changes.keys, changes.whole))
+        dirty["jobs"] |= {f"{GUEST}:{key}" for key in dirty["deadletters"]}
+        if dirty["components"] or dirty["services"]:
+            dirty["components"] |= frame.snapshot.components.keys()  # a part places its whole, and the other parts
         return dirty
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """Something made of the facts, the first time it is asked for after they came: not for each row that shows
+        of it."""
+        if what not in self._made:
+            self._made[what] = make()
+        made: T = self._made[what]
+        return made
 
     @staticmethod
     def _spread(dirty: dict[str, set[str]], refs: Iterable[str]) -> None:

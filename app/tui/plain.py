@@ -10,7 +10,7 @@ from textual.filter import LineFilter
 from app.model.health import Health
 
 _MARKS = {
-    "─": "-", "·": "-", "›": ">", "…": ".", "—": "-", "≥": ">", "∞": "*", "◷": "P", "▾": "v", "▴": "^",
+    "─": "-", "·": "-", "›": ">", "…": ".", "—": "-", "≥": ">", "∞": "*", "×": "x", "◷": "P", "▾": "v", "▴": "^",
     **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
     **{state.glyph: state.ascii_glyph for state in Health},
 }  # fmt: skip

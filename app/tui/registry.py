@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from app.feed.questions import Question, SubjectsOf
 from app.tui.picture import Picture
+from app.tui.screens.asking import AskedWrite, AskingPage, Opened
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.page import Deck
-from app.tui.views import agents, consumers, streams
+from app.tui.views import agents, components, consumers, events, job_detail, jobs, streams
 from app.tui.views.agent_detail import agent_detail, agent_name
+from app.tui.views.component_detail import component_detail, component_name
 from app.tui.views.consumer_detail import consumer_detail, consumer_name
 from app.tui.views.finding_detail import finding_detail, finding_name
 from app.tui.views.stream_detail import stream_detail, stream_name
 from app.tui.views.view import View
 
-VIEWS: tuple[View, ...] = (streams.VIEW, consumers.VIEW, agents.VIEW)
+VIEWS: tuple[View, ...] = (components.VIEW, streams.VIEW, consumers.VIEW, jobs.VIEW, agents.VIEW, events.VIEW)
+"""In the order of their number keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +33,63 @@ class Detail:
     needs: frozenset[str]
 
 
-DETAILS: Mapping[str, Detail] = {
-    "stream": Detail(
-        stream_name, stream_detail, "streams", frozenset({"findings", "streams", "consumers", "flows", "agents"})
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A detail that asks the worker for what the rows do not hold."""
+
+    name: Callable[[str, Picture], str]
+    write: AskedWrite
+    section: str
+    needs: frozenset[str]
+    question: Callable[[str], Question[Any]]
+    pause: float  # seconds between two questions, at least
+    opened: Opened | None = None
+
+
+DETAILS: Mapping[str, Detail | Asked] = {
+    "component": Detail(
+        component_name, component_detail, "components", frozenset({"findings", "components", "services"})
+    ),
+    "stream": Asked(
+        stream_name,
+        stream_detail,
+        "streams",
+        frozenset({"findings", "streams", "consumers", "flows", "agents"}),
+        SubjectsOf,
+        pause=30.0,
     ),
     "consumer": Detail(
-        consumer_name, consumer_detail, "consumers", frozenset({"findings", "streams", "consumers", "flows", "agents"})
+        consumer_name,
+        consumer_detail,
+        "consumers",
+        frozenset({"findings", "streams", "consumers", "flows", "agents", "deadletters"}),
+    ),
+    "job": Asked(
+        job_detail.job_title,
+        job_detail.job_detail,
+        "jobs",
+        frozenset({"findings", "jobs", "deadletters", "agents"}),
+        job_detail.question,
+        pause=1.0,
+        opened=job_detail.opened,
+    ),
+    "deadletter": Detail(
+        job_detail.letter_title,
+        job_detail.letter_detail,
+        "deadletters",
+        frozenset({"findings", "jobs", "deadletters", "agents"}),
     ),
     "agent": Detail(
         agent_name,
         agent_detail,
         "agents",
-        frozenset({"findings", "agents", "vitals", "facts", "consumers", "flows"}),
+        frozenset({"findings", "agents", "vitals", "facts", "consumers", "flows", "jobs", "deadletters"}),
     ),
     "finding": Detail(
-        finding_name, finding_detail, "findings", frozenset({"findings", "agents", "consumers", "streams"})
+        finding_name,
+        finding_detail,
+        "findings",
+        frozenset({"findings", "agents", "consumers", "streams", "components"}),
     ),
 }
 
@@ -53,8 +100,11 @@ def view(name: str) -> View | None:
 
 def section_of(ref: str) -> str:
     """The table that a ref's record is in; empty for refs of no table."""
-    detail = DETAILS.get(ref.partition(":")[0])
-    return detail.section if detail is not None else ""
+    kind = ref.partition(":")[0]
+    detail = DETAILS.get(kind)
+    if detail is None:
+        return next((view.section for view in VIEWS if view.kind == kind), "")
+    return detail.section
 
 
 def name_of(ref: str, picture: Picture) -> str:
@@ -68,4 +118,17 @@ def detail_page(deck: Deck, view_id: str, ref: str) -> DetailPage | None:
     detail = DETAILS.get(ref.partition(":")[0])
     if detail is None:
         return None
-    return DetailPage(deck, view_id, ref, name=detail.name, write=detail.write, needs=detail.needs)
+    if isinstance(detail, Detail):
+        return DetailPage(deck, view_id, ref, name=detail.name, write=detail.write, needs=detail.needs)
+    return AskingPage(
+        deck,
+        view_id,
+        ref,
+        name=detail.name,
+        write=detail.write,
+        needs=detail.needs,
+        section=detail.section,
+        question=detail.question,
+        pause=detail.pause,
+        opened=detail.opened,
+    )

@@ -33,6 +33,13 @@ class Deck(Protocol):
     async def perform(self, action: str) -> None:
         """Runs the action with this id of the key table."""
 
+    def say(self, text: str) -> None:
+        """One line above the footer."""
+
+
+class Prompts(Protocol):
+    """What text means while a prompt is open."""
+
     def begin_text(self, prompt: str) -> str:
         """A prompt opens; answers the text that it begins with."""
 
@@ -48,21 +55,26 @@ class Deck(Protocol):
     def complete_text(self, prompt: str, text: str) -> str:
         """The text as far as it can be completed."""
 
+
+class Menus(Protocol):
+    """What keys mean while a menu is open."""
+
     async def menu_key(self, key: str) -> bool:
         """A key in an open menu; False once the menu is closed."""
-
-    def say(self, text: str) -> None:
-        """One line above the footer."""
 
 
 class Router:
     """Keys in, actions and text out. `now` is a monotonic clock in seconds."""
 
-    def __init__(self, deck: Deck, bindings: Mapping[str, str], *, now: Callable[[], float]) -> None:
+    def __init__(
+        self, deck: Deck, prompts: Prompts, menus: Menus, bindings: Mapping[str, str], *, now: Callable[[], float]
+    ) -> None:
         self.mode = Mode.LIST
         self.prompt = ""
         self.text = ""
         self._deck = deck
+        self._prompts = prompts
+        self._menus = menus
         self._bindings = dict(bindings)
         self._now = now
         self._before = ""
@@ -86,7 +98,7 @@ class Router:
         elif self.mode is Mode.TEXT:
             await self._text_key(name, printable)
         elif self.mode is Mode.MENU:
-            if not await self._deck.menu_key(printable or name):
+            if not await self._menus.menu_key(printable or name):
                 self.mode = Mode.LIST
         elif action in ("filter", "command"):
             self.open_prompt("/" if action == "filter" else ":")
@@ -103,7 +115,7 @@ class Router:
     def open_prompt(self, prompt: str) -> None:
         """From here on every printable key is text."""
         self.mode, self.prompt, self._past = Mode.TEXT, prompt, 0
-        self.text = self._before = self._deck.begin_text(prompt)
+        self.text = self._before = self._prompts.begin_text(prompt)
 
     def open_menu(self) -> None:
         """From here on keys pick lines of a menu."""
@@ -127,10 +139,10 @@ class Router:
         elif name == "enter":
             prompt, text = self._close()
             self._remember(prompt, text)
-            await self._deck.take_text(prompt, text)
+            await self._prompts.take_text(prompt, text)
         elif name == "escape" or (name == "backspace" and not self.text):
             prompt, _ = self._close()
-            self._deck.leave_text(prompt, self._before)
+            self._prompts.leave_text(prompt, self._before)
         elif name == "backspace":
             self._set(self.text[:-1])
         elif name == "ctrl+u":
@@ -139,7 +151,7 @@ class Router:
             kept = self.text.rstrip(" ")
             self._set(kept[: kept.rfind(" ") + 1])
         elif name == "tab":
-            self._set(self._deck.complete_text(self.prompt, self.text))
+            self._set(self._prompts.complete_text(self.prompt, self.text))
         elif name in ("up", "down"):
             self._recall(1 if name == "up" else -1)
 
@@ -150,7 +162,7 @@ class Router:
 
     def _set(self, text: str) -> None:
         self.text = text[:TEXT_LIMIT]
-        self._deck.edit_text(self.prompt, self.text)
+        self._prompts.edit_text(self.prompt, self.text)
 
     def _remember(self, prompt: str, text: str) -> None:
         past = self._history.setdefault(prompt, [])

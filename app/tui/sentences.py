@@ -9,6 +9,7 @@ from app.model.health import Health
 from app.model.snapshot import Capability, Count, SourceStatus
 from app.tui.lines import Line, Span, words
 from app.tui.picture import Picture
+from app.tui.views import cells
 from app.tui.views.view import View
 
 
@@ -26,6 +27,14 @@ def counts(count: Count) -> tuple[Span, ...]:
         if number:
             spans += [(f"{health.glyph}{number}", health.value), (" ", "")]
     return tuple(spans[:-1])
+
+
+def tally(picture: Picture, view: View) -> tuple[Span, ...]:
+    """How a view's rows stand, for its title."""
+    if view.tally is not None:
+        return view.tally(picture)
+    count = picture.snapshot.counts.get(view.section)
+    return counts(count) if count else ()
 
 
 def plural(number: int, view: View) -> str:
@@ -57,31 +66,60 @@ def verdict(picture: Picture, views: tuple[View, ...]) -> Line:
     for health, number, word in ((Health.CRIT, sums.crit, "CRIT"), (Health.WARN, sums.warn, "WARN")):
         if number:
             spans += [(f"{health.glyph} {number} {word}", health.value), ("  ", "")]
-    return Line(tuple(spans), right=((_newest(picture), "dim"),))
+    return Line((*spans, *_quiet(picture)), right=((_changed(picture), "dim"),))
+
+
+def _quiet(picture: Picture) -> tuple[Span, ...]:
+    """What somebody takes care of: `1 acked  2 snoozed`."""
+    sums = picture.snapshot.verdict
+    return tuple((f"{number} {word}  ", "dim") for number, word in ((sums.acked, "acked"), (sums.snoozed, "snoozed")) if number)
+
+
+def _changed(picture: Picture) -> str:
+    """What changed last among the findings: as this deck has seen it, else what joined last."""
+    last = picture.news.last
+    age = picture.age(last.at) if last is not None else None
+    if last is None or age is None or age > 3600:
+        return _newest(picture)
+    return _change(age, last.sign, last.finding)
+
+
+def _change(age: float, sign: str, finding: Finding) -> str:
+    return f"changed {text.age(age)} ago: {sign} {text.cut(f'{finding.kind} {finding.subject}', 32)} "
 
 
 def _newest(picture: Picture) -> str:
-    """What joined last: the youngest finding, if it is younger than an hour."""
+    """The youngest finding, if it is younger than an hour."""
     young: tuple[float, Finding] | None = None
     for finding in picture.snapshot.findings.values():
         age = picture.age(finding.since)
-        if finding.severity is Severity.INFO or finding.cause or age is None or age > 3600:
+        quiet = finding.attention is not None and finding.attention.quiet
+        if finding.severity is Severity.INFO or finding.cause or quiet or age is None or age > 3600:
             continue
         if young is None or age < young[0]:
             young = (age, finding)
     if young is None:
         return ""
-    return f"newest {text.age(young[0])} ago: {text.cut(f'{young[1].kind} {young[1].subject}', 32)} "
+    return _change(young[0], "+", young[1])
 
 
 def _all_clear(picture: Picture, views: tuple[View, ...]) -> Line:
-    totals = [
-        plural(picture.snapshot.counts[view.section].total, view)
-        for view in views
-        if view.section in picture.snapshot.counts and picture.snapshot.counts[view.section].total
-    ]
+    numbers = [(view, _total(picture, view)) for view in views if view.id in _COUNTED]
+    totals = [plural(number, view) for view, number in numbers if number]
     facts = f" {', '.join(totals)}." if totals else ""
-    return words((f" {Health.OK.glyph} All clear.", "ok"), f"{facts}{watching(picture)}")
+    cleared = picture.news.cleared
+    last = "" if cleared is None else f" Last finding cleared {cells.moment(cleared, picture)}."
+    spans = words((f" {Health.OK.glyph} All clear.", "ok"), f"{facts}{watching(picture)}{last}  ").spans
+    return Line((*spans, *_quiet(picture)))
+
+
+_COUNTED = ("components", "streams", "consumers", "agents")
+"""Views whose rows are counted when all is clear."""
+
+
+def _total(picture: Picture, view: View) -> int:
+    count = picture.snapshot.counts.get(view.section)
+    return count.total if count is not None else len(view.records(picture)) if view.id == "components" else 0
 
 
 def watching(picture: Picture) -> str:
@@ -122,6 +160,8 @@ def empty(picture: Picture, view: View) -> str:
         return "No facts yet."
     if view.id == "agents" and (several := several_fleets(picture)):
         return several
+    if lack := view.lacks(picture):
+        return lack
     for name in view.sources:
         source = picture.source(name)
         if source is None:

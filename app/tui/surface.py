@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from textual import events
 from textual.containers import Vertical
@@ -11,13 +11,23 @@ from textual.widget import Widget
 
 from app.feed.acts import Refresh
 from app.feed.protocol import FeedState, Frame
+from app.feed.questions import Question, Unanswered
 from app.model.text import clean, cut, duration
 from app.tui import chrome, keys, registry
 from app.tui.actions import Actions
+from app.tui.attending import Attending
+from app.tui.command_line import CommandLine
+from app.tui.explanations import explanation
 from app.tui.lines import Line
+from app.tui.menus import Menus
+from app.tui.namespaces import Namespaces
+from app.tui.onward import Contexts
+from app.tui.peeking import Peeking
 from app.tui.picture import Changes, Picture, Times
+from app.tui.prompts import Prompts
 from app.tui.router import Router
 from app.tui.screens.document import Document
+from app.tui.screens.explaining import ExplanationPage
 from app.tui.screens.overview import OverviewPage
 from app.tui.screens.page import Page
 from app.tui.screens.resource import ResourcePage
@@ -33,6 +43,7 @@ if TYPE_CHECKING:
     from app.tui.app import WatchdeckApp
 
 
+T = TypeVar("T")
 LOOK_MOST = 64
 """Rows on the screen that the worker is told of."""
 
@@ -48,8 +59,17 @@ class Surface:
         if self.options.utc:
             self.picture.times = Times.UTC
         self.table = keys.table(self.options.keymap)
+        self.menus = Menus(self)
+        self.attending = Attending(self)
+        self.contexts = Contexts(self)
+        self.peeking = Peeking(self)
+        self.namespaces = Namespaces(self)
         self.deck_actions = Actions(self)
-        self.router = Router(self.deck_actions, keys.lookup(self.table), now=self.options.monotonic)
+        self.command_line = CommandLine(self, self.deck_actions)
+        self.prompts = Prompts(self, self.command_line)
+        self.router = Router(
+            self.deck_actions, self.prompts, self.menus, keys.lookup(self.table), now=self.options.monotonic
+        )
         self.stacks = Stacks(OverviewPage(self, registry.VIEWS), self._first_page)
         self.status_bar = StatusBar(id="status")
         self.verdict = Document(selectable=False, id="verdict")
@@ -73,7 +93,9 @@ class Surface:
         return (self.status_bar, self.verdict, self.crumbs, self.body, self.messages, self.prompt, self.hint_bar)
 
     def _first_page(self, view_id: str) -> Page:
-        view = registry.view(view_id)
+        view, told = registry.view(view_id), explanation(view_id)
+        if told is not None:
+            return ExplanationPage(self, told)
         return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)
 
     def begin(self) -> None:
@@ -114,7 +136,7 @@ class Surface:
             self.stacks.page.rebuild()
         else:
             self.stacks.page.refresh_facts(changes, dirty)
-        self.deck_actions.namespaces.facts_came()
+        self.namespaces.facts_came()
         self._show_status()
         self.head_changed()
         self._look()
@@ -136,11 +158,7 @@ class Surface:
     def page_changed(self) -> None:
         """Another page is in front: its sections are asked for, and it writes everything anew."""
         page = self.stacks.page
-        sections = page.sections | {"findings"}
-        if sections != self._asked:
-            self._asked = sections
-            self.picture.asked(sections)
-            self.feed.watch(sections)
+        self.sections_changed()
         page.rebuild()
         whole = page.whole_head()
         self.verdict.set_class(whole is None, "-off")
@@ -149,6 +167,14 @@ class Surface:
         self.hints_changed()
         self._show_status()
         self._look()
+
+    def sections_changed(self) -> None:
+        """Asks for the sections that the page in front shows now."""
+        sections = self.stacks.page.sections | {"findings", "marks"}
+        if sections != self._asked:
+            self._asked = sections
+            self.picture.asked(sections)
+            self.feed.watch(sections)
 
     def _look(self) -> None:
         """Tells the feed which rows are on the screen, when they are others than before."""
@@ -172,7 +198,9 @@ class Surface:
             self.verdict.show([whole])
             return
         root = registry.view(self.stacks.view_id)
-        parts = [root.title if root else "Overview", *(below.crumb for below in self.stacks.pages[1:])]
+        told = explanation(self.stacks.view_id)
+        title = root.title if root else told.title if told else "Overview"
+        parts = [title, *(below.crumb for below in self.stacks.pages[1:])]
         line: Line | None = page.head()
         notes = [Segment(text, style=style) for text, style in line.spans if text.strip()] if line else []
         self.crumbs.set_parts(parts, notes)
@@ -193,6 +221,13 @@ class Surface:
 
     def copy(self, text: str) -> None:
         self.deck_actions.copy(text)
+
+    async def open_page(self, page: Page) -> None:
+        await self.stacks.push(self.body, page)
+        self.page_changed()
+
+    async def ask(self, question: Question[T]) -> T | Unanswered:
+        return await self.feed.ask(question)
 
     async def open_ref(self, ref: str) -> None:
         await self.deck_actions.open_ref(ref)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from app.model import text
 from app.model.broker import Tier
+from app.model.components import ComponentKind
 from app.model.triage.correlate import for_many
 from app.tui import sentences
 from app.tui.lines import Line
 from app.tui.picture import Picture
+from app.tui.views import components, events
 from app.tui.views.view import View
 
 
@@ -46,6 +49,25 @@ def consumers_line(picture: Picture) -> str:
     return " · ".join(parts)
 
 
+def components_line(picture: Picture) -> str:
+    """Those that are not ok by name, else how many there are of each kind."""
+    rows = picture.snapshot.components.values()
+    faults = [row for row in rows if components.own_standing(row, picture).fault]
+    if faults:
+        faults.sort(key=lambda row: (-components.own_standing(row, picture).rank, row.name))
+        named = {f"{row.name} {row.state}": None for row in faults}
+        more = f" · +{len(named) - 3} more" if len(named) > 3 else ""
+        return " · ".join(list(named)[:3]) + more
+    kinds = Counter(row.kind for row in rows if not row.parent)
+    words = ((ComponentKind.WORKER, "of watchdeck"), (ComponentKind.CONTROL, "of the fleet"),
+             (ComponentKind.AGENT, "of its agents"), (ComponentKind.SERVICE, "services"))  # fmt: skip
+    return " · ".join(f"{kinds[kind]} {word}" for kind, word in words if kinds[kind])
+
+
+def events_line(picture: Picture) -> str:
+    return " · ".join(events.line(event, picture) for event in events.latest(picture, 3)) or "nothing yet"
+
+
 def agents_line(picture: Picture) -> str:
     if sentences.several_fleets(picture):
         return f"{len(picture.snapshot.site.namespaces)} fleets here: :namespace chooses one"
@@ -64,30 +86,27 @@ TALLY = 10
 """Cells that the counts of a view have at least, so that a first fault moves nothing."""
 
 _SAID: Mapping[str, Callable[[Picture], str]] = {
+    "components": components_line,
     "streams": streams_line,
     "consumers": consumers_line,
     "agents": agents_line,
+    "jobs": lambda picture: "",
+    "events": events_line,
 }
+_UNTALLIED = ("jobs", "events")
+"""Views whose rows are not summed up by their health: their figures begin where the others have their counts."""
 
 
 def view_lines(views: Sequence[View], picture: Picture) -> list[Line]:
     """A line for each view: number, title, how its rows stand, and the figures that sum it up, one below the other.
     Enter on it opens the view."""
-    counts = [picture.snapshot.counts.get(view.section) for view in views]
-    tallies = [sentences.counts(count) if count else () for count in counts]
-    widths = [sum(len(part) for part, _ in tally) for tally in tallies]
-    room = max([*widths, TALLY]) + 2
-    return [
-        Line(
-            (
-                (f" {view.number} ", "accent"),
-                (f"{view.title:<11}", ""),
-                *tally,
-                (" " * (room - width), ""),
-                (_SAID[view.id](picture), ""),
-            ),
-            key=view.id,
-            target=f"view:{view.id}",
-        )
-        for view, tally, width in zip(views, tallies, widths, strict=True)
-    ]
+    tallies = {view.id: sentences.tally(picture, view) for view in views}
+    widths = {name: sum(len(part) for part, _ in tally) for name, tally in tallies.items()}
+    room = max([*(width for name, width in widths.items() if name not in _UNTALLIED), TALLY]) + 2
+    lines = []
+    for view in views:
+        said = _SAID[view.id](picture)
+        gap = "" if view.id in _UNTALLIED else " " * (room - widths[view.id])
+        spans = ((f" {view.number} ", "accent"), (f"{view.title:<11}", ""), *tallies[view.id], (gap, ""), (said, ""))
+        lines.append(Line(spans, key=view.id, target=f"view:{view.id}"))
+    return lines

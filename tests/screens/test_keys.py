@@ -19,7 +19,6 @@ def test_the_table_keeps_its_own_rules() -> None:
         assert key.words
         for name in key.keys:
             assert keys.refusal(name) == "" or (key.id, name) == ("suspend", "ctrl+z")
-    assert {name for row in keys.TABLE for name in row.keys} & {"x", "a", "s", "2", "5"} == set()
 
 
 @pytest.mark.parametrize("key", NEVER)
@@ -38,7 +37,7 @@ def test_unknown_ids_and_empty_keys_are_named() -> None:
 
 
 def test_overrides_move_a_key_and_may_swap_two() -> None:
-    assert keys.check({"zoom": "x"}) == []
+    assert keys.check({"zoom": "v"}) == []
     assert keys.check({"zoom": "f", "faults": "z"}) == []
     assert keys.lookup(keys.table({"zoom": "f", "faults": "z, Esc"}))["f"] == "zoom"
 
@@ -87,7 +86,7 @@ def clock() -> list[float]:
 
 @pytest.fixture
 def router(log: Log, clock: list[float]) -> Router:
-    return Router(log, keys.lookup(keys.TABLE), now=lambda: clock[0])
+    return Router(log, log, log, keys.lookup(keys.TABLE), now=lambda: clock[0])
 
 
 async def typed(router: Router, text: str) -> None:

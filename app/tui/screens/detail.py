@@ -36,7 +36,7 @@ class DetailPage(Page):
         needs: frozenset[str],
     ) -> None:
         super().__init__(deck, view_id)
-        self.ref = ref
+        self._ref = ref
         self.key = ref.partition(":")[2]
         self._title_of = name
         self._write = write
@@ -57,6 +57,16 @@ class DetailPage(Page):
         for line in self.document.lines:
             if line.target:
                 yield line.target
+
+    @property
+    def ref(self) -> str:
+        return self._ref
+
+    @property
+    def pointed(self) -> str:
+        line = self.document.current
+        # The first line of a finding leads to its row, and is about the finding all the same.
+        return line.target if line is not None and line.target and line.key != "head" else self._ref
 
     @property
     def crumb(self) -> str:

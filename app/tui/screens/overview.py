@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Horizontal, Vertical
 
 from app.model import text
 from app.tui import sentences
-from app.tui.lines import Line, rule
+from app.tui.explanations import EXPLANATIONS
+from app.tui.lines import Line, rule, words
 from app.tui.opening import opening as opening_lines
 from app.tui.picture import Changes
 from app.tui.screens import now
@@ -21,10 +23,14 @@ from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
 from app.tui.screens.room import LINES_FROM, PANES_FROM, SPARE, WIDE_FROM, lines_height, spare_panes
 from app.tui.view_lines import view_lines
-from app.tui.views import cells
+from app.tui.views import cells, components
 from app.tui.views.view import View
 from widgets.now_list import NowList
 from widgets.record_table import RecordTable
+
+PANES = ("consumers", "streams", "jobs", "components", "agents")
+"""Views that have panes, in the order in which `tab` goes through them."""
+_SCORES = next(told.short for told in EXPLANATIONS if told.id == "scores")
 
 
 class OverviewPage(Page):
@@ -39,14 +45,18 @@ class OverviewPage(Page):
         self.now = NowList(cut=cells.cut, id="now")
         self._opening = Document(selectable=False, id="opening")
         self._lines = Document(id="lines")
-        self._panes = {view.id: Pane(deck, view) for view in views}
+        self._panes = {name: Pane(deck, _in_pane(view)) for name in PANES for view in views if view.id == name}
         self._columns = Horizontal(id="columns")
         self._left = Vertical(id="left")
-        self._middle = Vertical(id="middle")
+        self._middle = Container(id="middle")
+        self._upper = Vertical(id="upper")
+        self._lower = Vertical(id="lower")
+        self._score = Document(selectable=False, id="score")
         self._now_pane = Vertical(id="now-pane")
         self._focus = "now"
         self._zoomed = False
-        self._info = False
+        self._every = False
+        self._moved_at: float | None = None
         self._shown: set[str] = set()
         self._spare: dict[str, int] = {}
         self._began = deck.options.monotonic()
@@ -64,7 +74,8 @@ class OverviewPage(Page):
         for name, height in heights.items():
             if name not in self._panes:
                 view = next(view for view in self._views if name == f"spare-{view.id}")
-                pane = self._panes[name] = Pane(self.deck, view, id=name)
+                without = ("jobs", "failed") if view.id == "agents" else ()  # lines of views do without the job queue
+                pane = self._panes[name] = Pane(self.deck, view, id=name, without=without)
                 self._left.mount(pane)
             self._panes[name].styles.height = height
 
@@ -76,11 +87,19 @@ class OverviewPage(Page):
         if panes and not self._middle.is_attached:
             self._left.mount(self._panes["consumers"])
             self._columns.mount(self._middle)
-            self._middle.mount(*(self._panes[name] for name in ("streams", "agents") if name in self._panes))
+            self._middle.mount(self._upper, self._lower)
+            self._upper.mount(self._panes["streams"], self._panes["jobs"])
+            self._lower.mount(self._panes["components"], self._panes["agents"], self._score)
 
     @property
     def sections(self) -> frozenset[str]:
-        return frozenset({"findings"}).union(*(view.sections for view in self._views))
+        """What its lines and panes show. The job queue only where there is a pane for it: its line needs figures."""
+        wanted = frozenset({"findings"}).union(*(view.sections for view in self._views if view.id != "jobs"))
+        return wanted if self._jobs_shown else wanted - {"jobs", "deadletters"}
+
+    @property
+    def _jobs_shown(self) -> bool:
+        return self.has_class("-panes") and "jobs" in self._shown
 
     @property
     def crumb(self) -> str:
@@ -96,7 +115,13 @@ class OverviewPage(Page):
 
     def _present(self) -> list[View]:
         """Views that there is something to see of; all before the first facts."""
-        return [view for view in self._views if view.id != "agents" or self.picture.snapshot.agents or self._fleet()]
+        snapshot = self.picture.snapshot
+        there = {
+            "components": bool(snapshot.components),
+            "jobs": snapshot.queue is not None,
+            "agents": bool(snapshot.agents) or self._fleet(),
+        }
+        return [view for view in self._views if there.get(view.id, True)]
 
     def _fleet(self) -> bool:
         count = self.picture.snapshot.counts.get("agents")
@@ -111,34 +136,52 @@ class OverviewPage(Page):
         lines = not panes and size.height >= LINES_FROM[1] and size.width >= LINES_FROM[0] and not opening
         self._mount_parts(facts=not opening, panes=panes)
         zoom = self._focus if self._zoomed else ""
+        wide = panes and size.width >= WIDE_FROM[0] and size.height >= WIDE_FROM[1]
         self.set_class(panes, "-panes")
-        self.set_class(panes and size.width >= WIDE_FROM[0], "-wide")
+        self.set_class(wide, "-wide")
+        self.now.unfolded = wide
         spare = self._spare_panes() if lines and not self._zoomed else {}
         self._mount_spare(spare)
+        narrow = panes and not wide and "agents" in shown
+        if narrow:
+            self._mount_spare({"spare-agents": 0})
+            self._panes["spare-agents"].styles.height = "1fr"
         self._spare = spare
         for name, pane in self._panes.items():
             there = name in spare if name.startswith("spare-") else panes and name in shown
+            there = narrow if name == "spare-agents" and panes else there and (name != "agents" or wide)
             pane.display = zoom == name or (there and not zoom)
             if zoom == name:
                 pane.styles.height = "1fr"
         left, middle = self._left, self._middle
         self._now_pane.display = zoom in ("", "now")
         left.display = zoom in ("", "now", "consumers") or zoom.startswith("spare-")
-        middle.display = panes and any(pane.display and pane.parent is middle for pane in self._panes.values())
+        inner = (self._upper, self._lower)
+        for part in inner:
+            part.display = panes and any(pane.display and pane.parent is part for pane in self._panes.values())
+        self._score.display = not zoom
+        # The title says of what, where there is no room to say it again.
+        fits = len(_SCORES) + 2 <= self._score.size.width
+        self._score.show([rule("7 Scores"), words(f"  {_SCORES if fits else _SCORES.removeprefix('Scores ')}")])
+        middle.display = any(part.display for part in inner)
         self._columns.display = left.display or middle.display
-        self._lines.display = lines and zoom in ("", "lines")
-        self._lines.styles.height = lines_height(shown) if not zoom else "1fr"
+        self._lines.display = (lines or panes) and zoom in ("", "lines")
+        self._lines.styles.height = "1fr" if zoom else 1 if panes else lines_height(shown)
         self.now.display = not opening
         self._opening.display = opening
         self._now_title.display = not opening and size.height >= 12
         if self._focus not in self._reachable():
             self._focus = "now"
         self._show_focus()
+        self.deck.sections_changed()
         self.call_after_refresh(self._write_now_title)
 
     def _reachable(self) -> list[str]:
         """The panes that `tab` goes through, in their order on the screen."""
-        order = ("consumers", "streams", "agents", *(f"spare-{name}" for name in SPARE))
+        order = ("consumers", "spare-agents", *PANES, *(f"spare-{name}" for name in SPARE if name != "agents"))
+        if not self.has_class("-panes"):
+            order = tuple(f"spare-{name}" for name in SPARE)
+        order = tuple(dict.fromkeys(order))
         panes = [name for name in order if name in self._panes]
         return [
             "now",
@@ -182,7 +225,8 @@ class OverviewPage(Page):
             return
         self._opening.show(opening)
         self._write_now()
-        if self._lines.display and not self._zoomed and self._spare_panes() != self._spare:
+        plain = self._lines.display and not self._zoomed and not self.has_class("-panes")
+        if plain and self._spare_panes() != self._spare:
             self.rebuild()
             return
         if self._lines.display:
@@ -193,13 +237,15 @@ class OverviewPage(Page):
         if now.worst_first(self.picture) and self.picture.snapshot.streams:
             return []
         running = self.deck.options.monotonic() - self._began
-        return opening_lines(self.picture, running, self.deck.options.target)
+        return opening_lines(self.picture, running, self.deck.options.target, self.deck.options.contexts())
 
     def _write_now(self) -> None:
-        found = now.worst_first(self.picture, info=self._info, wanted=self.filter_text)
+        found = now.worst_first(self.picture, every=self._every, wanted=self.filter_text)
+        if self._order_held:
+            places = {row.key: place for place, row in enumerate(self.now.rows)}
+            found.sort(key=lambda finding: places.get(finding.id, len(places)))
         rows = [now.now_row(finding, self.picture) for finding in found]
-        infos = now.infos(self.picture)
-        more = f"{infos} for tidying up · e shows" if infos and not self._info else ""
+        more = "" if self._every else now.left_out(self.picture)
         headline = f"Nothing matches /{self.filter_text} — esc clears" if self.filter_text else self._headline()
         style = "dim" if self.filter_text else "ok" if headline.startswith("No findings") else "dim"
         self.now.set_rows(
@@ -216,7 +262,12 @@ class OverviewPage(Page):
         return "No findings."
 
     def _write_now_title(self) -> None:
-        notes = [note for note, on in (("with INFO", self._info), ("zoomed: z goes back", self._zoomed)) if on]
+        told = (
+            ("with all that is quiet", self._every),
+            ("order held", self._order_held),
+            ("zoomed: z goes back", self._zoomed),
+        )
+        notes = [note for note, on in told if on]
         if self.filter_text:
             notes.append(f"/{text.cut(self.filter_text, 20)}")
         if self.now.size.height and self.now.more_below:  # without a size everything would seem to be below
@@ -226,7 +277,17 @@ class OverviewPage(Page):
         self._now_title.show([title])
 
     def _view_lines(self) -> list[Line]:
-        return [rule("All"), *view_lines(self._present(), self.picture)]
+        if not self.has_class("-panes"):
+            return [rule("All"), *view_lines(self._present(), self.picture)]
+        (events,) = view_lines([view for view in self._present() if view.id == "events"], self.picture)
+        rest = "   ".join(f"{told.number} {told.title}" for told in EXPLANATIONS)
+        return [replace(events, right=((f"{rest} ", "dim"),))]
+
+    @property
+    def _order_held(self) -> bool:
+        """Whether findings keep their places because the cursor moved among them a moment ago."""
+        at = self._moved_at
+        return at is not None and self.deck.options.monotonic() - at < RecordTable.HOLD
 
     @property
     def looking_at(self) -> Iterator[str]:
@@ -250,7 +311,7 @@ class OverviewPage(Page):
             self._arrange()
             self.rebuild()
         elif action == "hidden" and self._focus in ("now", "lines"):
-            self._info = not self._info
+            self._every = not self._every
         elif action == "open":
             if self.ref:
                 await self.deck.open_ref(self.ref)
@@ -265,6 +326,7 @@ class OverviewPage(Page):
 
     def _move(self, action: str) -> bool:
         moved = self.now if self._focus == "now" else self._lines
+        self._moved_at = self.deck.options.monotonic() if action != "refresh" and self._focus == "now" else None
         moves: dict[str, Callable[[], object]] = {
             "fault.next": lambda: moved.move(1),
             "fault.previous": lambda: moved.move(-1),
@@ -318,4 +380,9 @@ class OverviewPage(Page):
         message.stop()
         pane = next((pane for pane in self._panes.values() if pane.table is message.table), None)
         if pane is not None:
-            await self.deck.open_ref(pane.view.ref(message.key))
+            await self.deck.open_ref(pane.view.leads_to(message.key, self.picture))
+
+
+def _in_pane(view: View) -> View:
+    """A view as its pane lists it: there only the worst rows find room."""
+    return components.FLAT if view is components.VIEW else view

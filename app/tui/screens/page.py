@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from textual.containers import Vertical
 
+from app.feed.questions import Question, Unanswered
 from app.tui.lines import Line
 from app.tui.options import DeckOptions
 from app.tui.picture import Changes, Picture
 
+T = TypeVar("T")
 LAYOUT_PATIENCE = 2.0
 """Seconds that keys wait at most for a page to be laid out; it takes milliseconds."""
 
@@ -28,6 +30,15 @@ class Deck(Protocol):
 
     async def open_ref(self, ref: str) -> None:
         """Opens the detail of `stream:…`, `consumer:…`, `agent:…` or `finding:…`, or the view of `view:…`."""
+
+    async def open_page(self, page: Page) -> None:
+        """Shows a page below the one in front."""
+
+    async def ask(self, question: Question[T]) -> T | Unanswered:
+        """Asks the worker one thing."""
+
+    def sections_changed(self) -> None:
+        """The page in front shows other sections than before."""
 
     def say(self, text: str, *, error: bool = False) -> None:
         """One line above the footer."""
@@ -81,6 +92,16 @@ class Page(Vertical, can_focus=False):
         """Its name in the breadcrumbs."""
         return ""
 
+    @property
+    def ref(self) -> str:
+        """What it is about, or the row under its cursor; empty for nothing."""
+        return ""
+
+    @property
+    def pointed(self) -> str:
+        """What the cursor is on: the row, or what a line of a detail leads to."""
+        return self.ref
+
     def head(self) -> Line | None:
         """What stands right of the breadcrumbs; a page with a whole line of its own answers `whole_head`."""
         return None
@@ -96,6 +117,10 @@ class Page(Vertical, can_focus=False):
 
     def tick(self) -> None:
         """A second has passed: ages on the screen go on."""
+
+    def raw(self) -> str:
+        """Facts behind it that no table holds, as JSON text; empty without any."""
+        return ""
 
     async def perform(self, action: str) -> bool:
         """An action of the key table; False if it means nothing here."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
@@ -17,14 +19,14 @@ from app.tui.views.view import View
 class Pane(Vertical, can_focus=False):
     """Title and table of one view."""
 
-    def __init__(self, deck: Deck, view: View, *, id: str = "") -> None:
+    def __init__(self, deck: Deck, view: View, *, id: str = "", without: Collection[str] = ()) -> None:
         super().__init__(id=id or f"pane-{view.id}", classes="pane")
         self._deck = deck
         self.view = view
         self._title = Document(selectable=False, classes="title")
         self.table = table_for(deck, view)
         self.table.more_line = True
-        self._rows = Rows(deck, view, self.table)
+        self._rows = Rows(deck, view, self.table, without=without)
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -53,8 +55,8 @@ class Pane(Vertical, can_focus=False):
 
     def _write_title(self) -> None:
         picture = self._deck.picture
-        count = picture.snapshot.counts.get(self.view.section)
-        tally: tuple[Span, ...] = ((" ", ""), *sentences.counts(count)) if count else ()
+        known = sentences.tally(picture, self.view)
+        tally: tuple[Span, ...] = ((" ", ""), *known) if known else ()
         notes = [
             note
             for note, on in (

@@ -20,10 +20,11 @@ from widgets.json_view import JsonView
 
 def as_json(record: Any) -> str:
     """A record of the model as JSON text; pairs stay lists of two."""
-    return json.dumps(asdict(record), default=_plain, ensure_ascii=False)
+    return json.dumps(asdict(record), default=plain_value, ensure_ascii=False)
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
+    """What JSON has no word for: times as ISO, words of enumerations as themselves."""
     if isinstance(value, datetime):
         return value.isoformat()
     return value.value if isinstance(value, Enum) else str(value)
@@ -36,13 +37,17 @@ class JsonPage(Page):
 
     def __init__(self, deck: Deck, view_id: str, ref: str, section: str, name: str = "") -> None:
         super().__init__(deck, view_id)
-        self.ref = ref
+        self._ref = ref
         self._section = section
         self._name = name
         self.json = JsonView()
 
     def compose(self) -> ComposeResult:
         yield self.json
+
+    @property
+    def ref(self) -> str:
+        return self._ref
 
     @property
     def sections(self) -> frozenset[str]:
@@ -95,3 +100,23 @@ class JsonPage(Page):
             case _:
                 return perform_move(self.json, action)
         return True
+
+
+class JsonTextPage(JsonPage):
+    """JSON text as it was when the page was opened: an answer, a response."""
+
+    def __init__(self, deck: Deck, of: Page, name: str, text: str) -> None:
+        super().__init__(deck, of.view_id, "", "findings", name)
+        self._of = of
+        self._text = text
+
+    @property
+    def sections(self) -> frozenset[str]:
+        return self._of.sections
+
+    @property
+    def crumb(self) -> str:
+        return self._name
+
+    def rebuild(self) -> None:
+        self.json.set_text(self._text)

@@ -17,6 +17,9 @@ from app.tui.views.view import View
 from widgets.record_table import RecordTable
 from widgets.row_filter import parse
 
+_STILL = frozenset({"follow", "refresh", "copy", "open", "wide", "hidden"})
+"""Actions that leave a list at its newest row."""
+
 
 class ResourcePage(Page):
     """A whole view as a list."""
@@ -28,6 +31,7 @@ class ResourcePage(Page):
         self.view = view
         self.table = table_for(deck, view)
         self.rows = Rows(deck, view, self.table)
+        self._following = False
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -46,8 +50,7 @@ class ResourcePage(Page):
 
     def head(self) -> Line:
         """Counts, and everything that makes the list other than whole: what is left out is always said."""
-        count = self.picture.snapshot.counts.get(self.view.section)
-        spans: list[Span] = list(sentences.counts(count)) if count else []
+        spans: list[Span] = list(sentences.tally(self.picture, self.view))
         table = self.table
         told = []
         if table.shown != table.total - table.hidden_count:
@@ -62,6 +65,8 @@ class ResourcePage(Page):
             told.append(f"{len(table.marked)} marked")
         if not table.sorting.health:
             told.append(f"by {table.sorting.column}")
+        if self._following:
+            told.append("following")
         if table.order_held:
             told.append("order held")
         return Line((*spans, *((note, "dim") for note in told)))
@@ -79,6 +84,8 @@ class ResourcePage(Page):
         self._settle()
 
     def _settle(self) -> None:
+        if self._following:
+            self.table.to_first()
         self.table.empty = self._empty()
         self.deck.head_changed()
 
@@ -111,9 +118,11 @@ class ResourcePage(Page):
 
     async def perform(self, action: str) -> bool:
         table = self.table
+        self._following = self._following and action in _STILL
         if action == "open":
-            if table.cursor_key:
-                await self.deck.open_ref(self.view.ref(table.cursor_key))
+            await self._open(table.cursor_key)
+        elif action == "follow" and self.view.follows:
+            self._following = True
         elif action in ("fault.next", "fault.previous"):
             if not table.next_fault(1 if action == "fault.next" else -1):
                 self.deck.say("no row that is not OK")
@@ -132,6 +141,13 @@ class ResourcePage(Page):
         self._settle()
         return True
 
+    async def _open(self, key: str) -> None:
+        ref = self.view.leads_to(key, self.picture) if key else ""
+        if ref:
+            await self.deck.open_ref(ref)
+        elif key:
+            self.deck.say("nothing further behind this row")
+
     def _names(self) -> list[str]:
         records = self.view.records(self.picture)
         keys = self.table.marked or (self.table.cursor_key,)
@@ -145,7 +161,7 @@ class ResourcePage(Page):
     @on(RecordTable.Opened)
     async def _clicked(self, message: RecordTable.Opened) -> None:
         message.stop()
-        await self.deck.open_ref(self.view.ref(message.key))
+        await self._open(message.key)
 
     @on(RecordTable.Changed)
     def _changed(self, message: RecordTable.Changed) -> None:

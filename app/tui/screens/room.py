@@ -6,15 +6,16 @@ from collections.abc import Collection
 
 PANES_FROM = (120, 30)
 """Cells and lines from which there are panes instead of a line for each view."""
-WIDE_FROM = (190, 30)
+WIDE_FROM = (190, 40)
+"""Cells and lines from which the panes stand in three columns."""
 LINES_FROM = (60, 24)
 """Cells and lines of the terminal under which the lines of the views go."""
 AROUND = 4
 """Lines of the terminal around the page: status, verdict, message, footer."""
 NOW_LEAST = 7
 """Lines that Now has at least where there is something below it."""
-SPARE_LEAST = 6
-"""Lines that Now must leave for a pane of worst rows in them: title, header, four rows."""
+SPARE_LEAST = 5
+"""Lines that Now must leave for a pane of worst rows in them: title, header, three rows."""
 SPARE = ("consumers", "agents", "streams")
 """Views whose worst rows take the room that Now leaves, two of them at most."""
 

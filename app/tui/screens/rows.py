@@ -23,7 +23,7 @@ PART = 400
 
 def table_for(deck: Deck, view: View, *, id: str | None = None) -> RecordTable:
     """A table as this deck draws them, still without rows."""
-    table = RecordTable((), sort=view.sort, cut=cells.cut, clock=deck.options.monotonic, id=id)
+    table = RecordTable((), sort=view.sort, reverse=view.reverse, cut=cells.cut, clock=deck.options.monotonic, id=id)
     return table
 
 
@@ -52,7 +52,7 @@ class Rows:
         columns = tuple(field.column for field in fields)
         if columns != self.table.columns:
             sort = str(options.get("sort", self.view.sort)).casefold()
-            self.table.set_columns(columns, sort=sort)
+            self.table.set_columns(columns, sort=sort, reverse=self.view.reverse and sort == self.view.sort)
             self._known.clear()
         self.fields = fields
         records = self.view.records(picture)

@@ -6,7 +6,7 @@ from app.model import text
 from app.model.fleet import Agent, Presence
 from app.tui.lines import BLANK, Line, rule
 from app.tui.picture import Picture
-from app.tui.views import agents, consumers, parts
+from app.tui.views import agents, consumers, jobs, parts
 from app.tui.views.parts import Fact, ago, both
 
 
@@ -27,7 +27,8 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
     heard = f"heartbeat {ago(last, picture)} ago" if last is not None else ""
     lines = [parts.head(agent.hostname, standing, (state, heard))]
     lines += parts.findings(picture.findings_of(f"agent:{key}"), picture)
-    lines += _conditions(agent, picture)
+    lines += parts.conditions(agent.conditions, picture)
+    lines += _jobs(agent, picture, width)
     lines += _consumers(key, picture, width)
     lines += [rule("Host"), *parts.facts(_host(agent, picture), width)]
     if agent.sub_components:
@@ -49,6 +50,14 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
     return lines + _timeline(agent, picture)
 
 
+def _jobs(agent: Agent, picture: Picture, width: int) -> list[Line]:
+    """Its jobs: what it works on, then what failed, then the newest."""
+    own = agents.jobs_of(agent, picture)
+    if "jobs" not in picture.held or not own:
+        return []
+    return parts.table("Jobs", jobs.OF_AGENT, own, picture, width, sort=jobs.urgency)
+
+
 def _consumers(key: str, picture: Picture, width: int) -> list[Line]:
     """Its consumers. Where all read one stream, the title says which, and their names have that room."""
     own = picture.consumers_of_agent(key)
@@ -56,25 +65,6 @@ def _consumers(key: str, picture: Picture, width: int) -> list[Line]:
     title = f"Consumers on {text.cut(streams.pop(), 40)}" if len(streams) == 1 else "Consumers"
     without = ("stream",) if title != "Consumers" else ()
     return parts.table(title, consumers.OF_AGENT, own, picture, width, without=without)
-
-
-def _conditions(agent: Agent, picture: Picture) -> list[Line]:
-    lines = [rule("Conditions")]
-    if not agent.conditions:
-        return [*lines, Line((("  none reported", "dim"),))]
-    for condition in agent.conditions:
-        style = "warn" if condition.status else "dim"
-        word = "true" if condition.status else "false"
-        lines.append(
-            Line(
-                ((f"  {condition.type:<22} ", ""), (f"{word:<6} ", style), (condition.reason, "")),
-                key=f"condition {condition.type}",
-                copy=f"{condition.type} {condition.reason}".strip(),
-                fault=condition.status,
-                right=((f"{ago(condition.since, picture)} ", "dim"),),
-            )
-        )
-    return lines
 
 
 def _host(agent: Agent, picture: Picture) -> list[Fact]:

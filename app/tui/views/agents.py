@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from app.model import text
 from app.model.fleet import HEARTBEAT, Agent, Condition, Presence, Vitals
+from app.model.jobs import Job
+from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing
 from app.tui.views import cells
 from app.tui.views.cells import left, right
@@ -13,6 +15,9 @@ from widgets.columns import Cell
 SOURCES = ("registry",)
 BEAT_OK = 1.5 * HEARTBEAT
 """Seconds up to which a heartbeat's age says nothing."""
+
+FAILED_WITHIN = 3600.0
+"""Seconds within which a failed job of a host counts."""
 
 _WORDS = {"MemoryPressure": "memory", "HighLoad": "load", "DiskPressure": "disk", "ProcessMemoryPressure": "process"}
 
@@ -79,6 +84,27 @@ def _behind(agent: Agent, picture: Picture) -> Cell:
     return cells.seconds(max(known), 6) if max(known) else Cell("0", 0, "dim")
 
 
+def jobs_of(agent: Agent, picture: Picture) -> list[Job]:
+    """The jobs that it takes part in, and those aimed at it that nobody has claimed."""
+    keys = picture.jobs.of_host(agent.hostname) | picture.jobs.aimed_at(agent.key)
+    return [picture.snapshot.jobs[key] for key in keys if key in picture.snapshot.jobs]
+
+
+def _jobs(agent: Agent, picture: Picture) -> Cell:
+    if "jobs" not in picture.held:
+        return cells.UNKNOWN
+    running = picture.jobs.running(agent.hostname)
+    return cells.number(running, "" if running else "dim")
+
+
+def _failed(agent: Agent, picture: Picture) -> Cell:
+    if "jobs" not in picture.held:
+        return cells.UNKNOWN
+    ages = map(picture.age, picture.jobs.failed(agent.hostname))
+    failed = sum(1 for age in ages if age is not None and age <= FAILED_WITHIN)
+    return cells.number(failed, "warn" if failed else "dim")
+
+
 def _cpu(agent: Agent, picture: Picture) -> Cell:
     last = vitals(agent, picture)
     return cells.ABSENT if last is None or last.cpu is None else Cell(text.percent(last.cpu / 100), last.cpu)
@@ -105,6 +131,12 @@ def labels(agent: Agent) -> str:
     return " ".join(f"{key}={value}" for key, value in agent.labels)
 
 
+def lacks(picture: Picture) -> str:
+    if picture.has(Capability.FLEET) or picture.snapshot.agents:
+        return ""
+    return "No fleet here: agents need the buckets agent-registry and job-queue."
+
+
 VIEW = View(
     id="agents",
     number="6",
@@ -112,13 +144,14 @@ VIEW = View(
     kind="agent",
     nouns=("agent", "agents"),
     section="agents",
-    sections=frozenset({"findings", "agents", "vitals", "consumers"}),
+    sections=frozenset({"findings", "agents", "vitals", "consumers", "jobs"}),
     sources=SOURCES,
     sort="beat",
     standing=standing,
     names=lambda agent, picture: f"{agent.hostname} {agent.machine_id} {labels(agent)}",
     copy=lambda agent: agent.hostname,
     last=lambda agent, picture: agent.presence is Presence.LEFT,
+    lacks=lacks,
     empty="No agents are registered.",
     fields=(
         GLYPH,
@@ -141,11 +174,13 @@ VIEW = View(
         Field(right("cpu", "CPU", 4, help="of the agent's process, percent of one core"), _cpu),
         Field(right("mem", "MEM", 4, help="memory of the host in use"), _memory),
         Field(right("load", "LOAD", 5, 2, help="load average of 1 minute"), _load),
+        Field(right("jobs", "JOBS", 4, 2, help="jobs that it works on"), _jobs),
         Field(right("pending", "PENDING", 7, 2, help="messages pending, sum over its consumers"), _pending),
         Field(
             right("behind", "BEHIND", 6, 3, help="largest of its consumers: age of the oldest message not delivered"),
             _behind,
         ),
+        Field(right("failed", "FAILED", 6, 3, help="jobs that failed on it within an hour"), _failed),
         Field(left("labels", "LABELS", 16, 4, flex=True, help="labels"), lambda a, p: cells.plain(labels(a))),
         Field(right("up", "UP", 6, 4, help="uptime of the host"), _up),
         Field(left("os", "OS", 14, 4, help="distribution"), lambda a, p: cells.plain(a.os)),

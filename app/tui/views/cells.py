@@ -57,13 +57,16 @@ def seconds(value: float | None, cells: int, style: str = "") -> Cell:
     return UNKNOWN if value is None else Cell(text.age(value, cells), text.age_step(value), style)
 
 
-def since(at: datetime | None, picture: Picture, cells: int, style: str = "", *, absent: Cell = ABSENT) -> Cell:
-    """A moment: its age, or the time itself, as the reader has chosen. Sorts and filters by age in seconds."""
+def since(
+    at: datetime | None, picture: Picture, cells: int, style: str = "", *, absent: Cell = ABSENT, exact: bool = False
+) -> Cell:
+    """A moment: its age, or the time itself, as the reader has chosen. Sorts and filters by age in seconds; with
+    `exact` it sorts by the moment, which time does not move."""
     age = picture.age(at)
     if at is None or age is None:
         return absent
     shown = text.age(age, cells) if picture.times is Times.AGE else moment(at, picture)
-    return Cell(shown, text.age_step(age), style)
+    return Cell(shown, text.age_step(age), style, -at.timestamp() if exact else None)
 
 
 def moment(at: datetime, picture: Picture) -> str:

@@ -6,9 +6,11 @@ from app.model import text
 from app.model.broker import Consumer
 from app.tui.lines import Line, rule
 from app.tui.picture import Picture
-from app.tui.views import agents, cells, consumers, parts, streams
+from app.tui.views import agents, cells, consumers, job_detail, parts, streams
 from app.tui.views.parts import Fact, both
 from widgets.sparkline import sparkline
+
+LETTERS_SHOWN = 20
 
 
 def consumer_name(key: str, picture: Picture) -> str:
@@ -45,8 +47,25 @@ def consumer_detail(key: str, picture: Picture, width: int) -> list[Line]:
         lines.append(_link("agent", f"agent:{owner.key}", owner.hostname, agents.standing(owner, picture).fault))
     elif picture.parsed(consumer.name) is not None:
         lines.append(Line((("  agent      ", "dim"), ("not in the registry", "unknown"))))
+    lines += _dead_letters(consumer, picture)
     lines += [rule("Settings"), *parts.facts(_consumer_settings(consumer, picture), width)]
     return lines + parts.copies(consumer)
+
+
+def _dead_letters(consumer: Consumer, picture: Picture) -> list[Line]:
+    """The messages that it gave up, newest first."""
+    letters = [
+        letter
+        for letter in picture.snapshot.deadletters.values()
+        if letter.consumer == consumer.name and letter.origin == consumer.stream
+    ]
+    if not letters:
+        return []
+    letters.sort(key=lambda letter: letter.at.timestamp() if letter.at else 0.0, reverse=True)
+    lines = [rule("Dead letters", right=str(len(letters)))]
+    lines += [job_detail.letter_line(letter, picture) for letter in letters[:LETTERS_SHOWN]]
+    more = len(letters) - LETTERS_SHOWN
+    return [*lines, Line(((f"  +{more} more: view 5", "dim"),))] if more > 0 else lines
 
 
 def _link(word: str, ref: str, name: str, fault: bool) -> Line:

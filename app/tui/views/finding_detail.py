@@ -8,6 +8,7 @@ from app.model.health import Health
 from app.tui.lines import BLANK, Line, rule
 from app.tui.picture import Picture, Standing
 from app.tui.views import parts
+from app.tui.views.remedy_lines import step_lines
 from widgets.cells import fit_cells, wrap_cells
 
 
@@ -40,7 +41,8 @@ def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
     if folded:
         lines += [rule("Folded under it", right=str(len(folded)))]
         lines += parts.findings(sorted(folded, key=lambda other: (-other.severity.rank, other.id)), picture, named=True)
-    lines += _steps(finding, width)
+    if finding.steps:
+        lines += [rule("What to do", right="y copies the command"), *step_lines(finding.steps, width)]
     return lines
 
 
@@ -59,7 +61,26 @@ def _since(finding: Finding, picture: Picture) -> list[parts.Fact]:
         ("last known", "its source fails: neither raised nor cleared" if finding.last_known else "", "stale"),
         ("flapping", f"{finding.flaps} changes in 10m" if finding.flaps else "", "warn"),
         ("cause", _cause(finding, picture)),
+        (
+            "taken care of",
+            _attention(finding, picture),
+            "" if finding.attention and finding.attention.quiet else "warn",
+        ),
     ]
+
+
+def _attention(finding: Finding, picture: Picture) -> str:
+    """Who has acknowledged, snoozed or muted it, and why; or had, before it got worse."""
+    attention = finding.attention
+    if attention is None:
+        return ""
+    words = {"acked": "acknowledged", "returned": "it got worse; was acknowledged"}.get(
+        attention.state, attention.state
+    )
+    at = f" {parts.both(attention.at, picture)}" if attention.at else ""
+    until = f" until {parts.both(attention.until, picture)}" if attention.until else ""
+    note = f': "{attention.note}"' if attention.note else ""
+    return f"{words} by {attention.by}{at}{until}{note}"
 
 
 def _cause(finding: Finding, picture: Picture) -> str:
@@ -107,31 +128,3 @@ def _link_name(kind: str, key: str, picture: Picture) -> str:
         stream, _, name = key.partition("/")
         return f"{stream} › {picture.consumer_label(name)}"
     return key
-
-
-def _steps(finding: Finding, width: int) -> list[Line]:
-    if not finding.steps:
-        return []
-    lines = [rule("What to do", right="y copies the command")]
-    for number, step in enumerate(finding.steps):
-        broken = wrap_cells(step.sentence, width - 6)[:4]
-        for place, piece in enumerate(broken):
-            last = not step.command and place == 0
-            lines.append(
-                Line(
-                    ((f"  {number + 1}. " if place == 0 else "     ", "dim"), (piece, "")),
-                    key=f"step {number}" if last else "",
-                    copy=step.sentence if last else "",
-                )
-            )
-        if step.command:
-            commands = wrap_cells(step.command, width - 9)[:6]
-            for place, piece in enumerate(commands):
-                lines.append(
-                    Line(
-                        (("     $ " if place == 0 else "       ", "dim"), (piece, "accent")),
-                        key=f"step {number}" if place == 0 else "",
-                        copy=step.command,
-                    )
-                )
-    return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from heapq import nlargest
@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from app.model import text
 from app.model.broker import Answer, Consumer, Stream
 from app.model.findings import Finding
+from app.model.fleet import Condition
 from app.model.health import Health
 from app.tui.lines import BLANK, Line, Span, rule
 from app.tui.picture import Picture, Standing, Times
@@ -77,15 +78,26 @@ def _fact(entry: tuple[str, str, str], width: int) -> list[Line]:
 
 
 def table(
-    title: str, view: View, records: Iterable[Any], picture: Picture, width: int, *, without: Collection[str] = ()
+    title: str,
+    view: View,
+    records: Iterable[Any],
+    picture: Picture,
+    width: int,
+    *,
+    without: Collection[str] = (),
+    sort: Callable[[Any, Picture], Any] | None = None,
 ) -> list[Line]:
-    """Rows of another view under a title, worst first; Enter opens each."""
+    """Rows of another view under a title, worst first or in the order of `sort`; Enter opens each."""
     fields = view.layout(picture, without=without)
     every = list(records)
-    chosen = every if len(every) <= MOST_ROWS else nlargest(MOST_ROWS, every, lambda r: view.standing(r, picture).rank)
-    rows = [view.row(record, fields, picture) for record in chosen]
-    place = next((index for index, field in enumerate(fields) if field.column.id == view.sort), 0)
-    rows.sort(key=lambda row: (row.last, -row.rank, -_number(row.cells[place].sort), row.cells[1].text))
+    if sort is not None:
+        every.sort(key=lambda record: sort(record, picture))
+        rows = [view.row(record, fields, picture) for record in every[:MOST_ROWS]]
+    else:
+        worst = nlargest(MOST_ROWS, every, lambda r: view.standing(r, picture).rank) if len(every) > MOST_ROWS else every
+        rows = [view.row(record, fields, picture) for record in worst]
+        place = next((index for index, field in enumerate(fields) if field.column.id == view.sort), 0)
+        rows.sort(key=lambda row: (row.last, -row.rank, -_number(row.cells[place].sort), row.cells[1].text))
     lines = [rule(title, right=str(len(every)))]
     if not rows:
         return [*lines, Line(((f"  {view.empty}", "dim"),))]
@@ -127,6 +139,26 @@ def _no_wider(slot: Slot, rows: Sequence[Row]) -> Slot:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else -1.0
+
+
+def conditions(told: Sequence[Condition], picture: Picture) -> list[Line]:
+    """Conditions with their reasons and since when."""
+    lines = [rule("Conditions")]
+    if not told:
+        return [*lines, Line((("  none reported", "dim"),))]
+    for condition in told:
+        style = "warn" if condition.status else "dim"
+        word = "true" if condition.status else "false"
+        lines.append(
+            Line(
+                ((f"  {condition.type:<22} ", ""), (f"{word:<6} ", style), (condition.reason, "")),
+                key=f"condition {condition.type}",
+                copy=f"{condition.type} {condition.reason}".strip(),
+                fault=condition.status,
+                right=((f"{ago(condition.since, picture)} ", "dim"),),
+            )
+        )
+    return lines
 
 
 def subject(finding: Finding, picture: Picture) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from app.feed.questions import Unanswered
 from app.model import text
 from app.model.broker import Stream
+from app.model.messages import Subjects
 from app.tui.lines import Line, rule
 from app.tui.picture import Picture
 from app.tui.views import consumers, parts, streams
 from app.tui.views.parts import Fact, both
+from widgets.cells import fit_cells
 from widgets.sparkline import sparkline
 
 
@@ -16,8 +19,8 @@ def stream_name(key: str, picture: Picture) -> str:
     return parts.name_of(stream.label if stream else key, picture)
 
 
-def stream_detail(key: str, picture: Picture, width: int) -> list[Line]:
-    """Limits and fill, rates, subjects, copies, and its consumers."""
+def stream_detail(key: str, picture: Picture, width: int, told: Subjects | Unanswered | None) -> list[Line]:
+    """Limits and fill, rates, its consumers, subjects, copies."""
     stream = picture.snapshot.streams.get(key)
     if stream is None:
         return parts.gone("stream", key, picture)
@@ -41,6 +44,7 @@ def stream_detail(key: str, picture: Picture, width: int) -> list[Line]:
         width,
         without=("stream",),
     )
+    lines += _subjects(told, width)
     lines += [rule("Settings"), *parts.facts(_stream_settings(stream, picture), width)]
     if stream.cluster is not None:
         lines += parts.copies(stream)
@@ -53,6 +57,34 @@ def stream_detail(key: str, picture: Picture, width: int) -> list[Line]:
             style = "crit" if lag.error else ""
             lines.append(Line(((f"  {lag.name:<20} ", "strong"), (told, style)), key=f"lag {lag.name}", copy=lag.name))
     return lines
+
+
+def _subjects(told: Subjects | Unanswered | None, width: int) -> list[Line]:
+    """The subjects with most messages, in two columns where there is room."""
+    if told is None:
+        return [rule("Subjects"), Line((("  counting them …", "dim"),))]
+    if isinstance(told, Unanswered):
+        return [rule("Subjects"), Line(((f"  {told.why}", "unknown"),))]
+    lines = [rule("Subjects", right=f"{told.total:,}")]
+    most = max((count for _, count in told.rows), default=0)
+    room = max(10, min(60, width - 24))
+    for subject, count in told.rows[: parts.SUBJECTS_SHOWN]:
+        bar = "▇" * max(1, round(8 * count / most)) if most else ""
+        lines.append(
+            Line(
+                (
+                    (f"  {fit_cells(subject, room, cut=text.cut)} ", ""),
+                    (f"{text.count(count):>6} ", ""),
+                    (bar, "accent"),
+                ),
+                key=f"subject {subject}",
+                copy=subject,
+            )
+        )
+    more = told.total - min(len(told.rows), parts.SUBJECTS_SHOWN)
+    if more > 0:
+        lines.append(Line(((f"  +{more:,} more: J shows those that are known", "dim"),)))
+    return lines if told.rows else [*lines, Line((("  none", "dim"),))]
 
 
 def _fill(stream: Stream, picture: Picture) -> list[Fact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, overload
 
 from app.model.health import Health
@@ -28,7 +29,7 @@ class Field:
 
 
 GLYPH = Field(Column("glyph", "", 1), lambda record, picture: Cell(""))
-"""The first field of every view; what stands in it is the row's standing."""
+"""The first field of nearly every view; what stands in it is the row's standing."""
 
 
 class RecordCells(MadeCells):
@@ -61,8 +62,7 @@ class RecordCells(MadeCells):
     def __getitem__(self, index: int | slice) -> Cell | tuple[Cell, ...]:
         if isinstance(index, slice):
             return tuple(self[at] for at in range(*index.indices(len(self._fields))))
-        if index == 0:
-            # The first cell is the glyph of its standing, whatever the fields are.
+        if index == 0 and self._fields[0].column.id == "glyph":
             health = self._standing.health
             return Cell(health.glyph, self._standing.rank, health.value)
         return self._fields[index].cell(self._record, self._picture)
@@ -97,6 +97,9 @@ class View:
 
     `section` names the snapshot's table it lists, `sections` all that its rows are made from, `sources` those whose
     failure makes it stale. `kind` is the first half of a row's ref (`stream:JOBS`). `nouns` are singular and plural.
+    Rows of `guests`, other kinds in the same list, have their ref as their key. `reverse`: the sorting column runs
+    against its own direction. `tally` says in a title how the rows stand, where that is not told by their health.
+    `follows`: the list can be made to stay at its newest row.
     """
 
     id: str
@@ -115,12 +118,25 @@ class View:
     hidden: Callable[[Any, Picture], bool] = lambda record, picture: False
     last: Callable[[Any, Picture], bool] = lambda record, picture: False
     empty: str = ""
+    reverse: bool = False
+    guests: frozenset[str] = frozenset()
+    listed: Callable[[Picture], Mapping[str, Any]] | None = None
+    key_of: Callable[[Any], str] = attrgetter("key")
+    tally: Callable[[Picture], tuple[tuple[str, str], ...]] | None = None
+    lacks: Callable[[Picture], str] = lambda picture: ""  # the one line of what would fill it, where nothing can
+    follows: bool = False
+    target: Callable[[str, Picture], str] | None = None  # where Enter leads from a row, if not to the row itself
 
     def records(self, picture: Picture) -> Mapping[str, Any]:
-        return picture.snapshot.section(self.section)
+        """Its rows' records by row key."""
+        return picture.snapshot.section(self.section) if self.listed is None else self.listed(picture)
 
     def ref(self, key: str) -> str:
-        return f"{self.kind}:{key}"
+        return key if self.guests and key.partition(":")[0] in self.guests else f"{self.kind}:{key}"
+
+    def leads_to(self, key: str, picture: Picture) -> str:
+        """The ref that Enter on a row opens; empty if there is nothing behind it."""
+        return self.ref(key) if self.target is None else self.target(key, picture)
 
     def layout(
         self, picture: Picture, *, chosen: Sequence[str] = (), without: Collection[str] = ()
@@ -155,7 +171,7 @@ class View:
         standing = self.standing(record, picture)
         last = self.last(record, picture)
         return Row(
-            record.key,
+            self.key_of(record),
             RecordCells(record, standing, fields, picture, self.names),
             standing.rank,
             standing.fault,

@@ -1,0 +1,68 @@
+"""Explanations: what a view is that has nothing to show here, and the one command that starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A view that is only told of. `short` is said where it would stand in the overview."""
+
+    id: str
+    number: str
+    title: str
+    short: str
+    text: str
+
+
+_SESSIONS = """Sessions and scores rest on session events: agents publish what they do on a stream, one message an event.
+There is no such stream yet. This shows its configuration, asks, and creates it:
+
+    watchdeck init sessions
+
+Nothing is created before that."""
+
+EXPLANATIONS: tuple[Explanation, ...] = (
+    Explanation(
+        "scores",
+        "7",
+        "Scores",
+        "Scores need session events: watchdeck init sessions",
+        f"""Scores
+
+How well each AI agent does, from 0 to 100, out of the sessions it ran: error rate, cost, use of tools, time and
+completion. Each score says which of the five moved it, by how many points, and which sessions cost most.
+
+{_SESSIONS}""",
+    ),
+    Explanation(
+        "sessions",
+        "8",
+        "Sessions",
+        "Sessions need session events: watchdeck init sessions",
+        f"""Sessions
+
+Every run of an AI agent: how it went, how long it took, its errors, tools and cost, and all its events in order.
+
+{_SESSIONS}""",
+    ),
+    Explanation(
+        "metrics",
+        "9",
+        "Metrics",
+        "Metrics need session events: watchdeck init sessions",
+        f"""Metrics
+
+Throughput, errors, time and cost of what the agents do, over ranges from an hour to months, beside the time before.
+
+{_SESSIONS}""",
+    ),
+)
+
+_BY_ID: Mapping[str, Explanation] = {each.id: each for each in EXPLANATIONS}
+
+
+def explanation(view_id: str) -> Explanation | None:
+    return _BY_ID.get(view_id)
