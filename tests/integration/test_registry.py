@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from app.model.fleet import Presence
+from app.model.health import Health
 from app.model.snapshot import SourceStatus
 from app.sources.presence import GONE_AFTER
 from app.sources.registry import FleetFacts
@@ -312,3 +313,37 @@ async def test_an_unreadable_beat_is_still_a_beat(server: NatsServer) -> None:
         await registry.put("agents.a", b"{")
         after = await watch.turn_until(lambda facts: facts.vitals["a"].beat > before.vitals["a"].beat, "the beat")
         assert after.agents["a"] is before.agents["a"]
+
+
+async def test_controllers_and_parts_of_agents_are_components(server: NatsServer) -> None:
+    controller = {
+        "type": "controller",
+        "hostname": "ctl-01",
+        "started_at": "2026-11-20T08:00:00Z",
+        "process": {"cpu_percent": 2.5, "rss_bytes": 1_000_000},
+        "sub_components": {"controller.api": {"status": "ok"}, "controller.kv (connectivity)": {"status": "error"}},
+    }
+    own = "control:controller.ctl_01"
+    async with client(server.url) as nc, watching(server.url) as watch:
+        registry = (await make_fleet(nc.jetstream()))["agent-registry"]
+        await registry.put("controller.ctl_01", json.dumps(controller).encode())
+        await registry.put("agents.a", registration("web-01", "a"))
+        ill = {"agent.heartbeat": {"status": "ok"}, "agent.metrics": {"status": "error", "address": "web-02:9091"}}
+        await registry.put("agents.b", registration("web-02", "b", sub_components=ill))
+        facts = await watch.turn()
+        assert {key: (row.state, row.health) for key, row in facts.components.items()} == {
+            own: ("ready", Health.OK),
+            f"{own}/controller.api": ("ok", Health.OK),
+            f"{own}/controller.kv (connectivity)": ("error", Health.CRIT),
+            "agent:agent.heartbeat": ("ok", Health.OK),
+            "agent:agent.metrics": ("error", Health.WARN),
+            "agent:agent.metrics/web-02": ("error", Health.WARN),
+        }
+        await registry.put("controller.ctl_01", json.dumps({**controller, "registered_at": "later"}).encode())
+        await registry.put("agents.a", registration("web-01", "a", uptime=7))
+        after = await watch.turn_until(lambda facts: facts.vitals["a"].uptime == 7e-9, "the beat came")
+        assert after.components is facts.components, "heartbeats alone change none"
+        await registry.delete("controller.ctl_01")
+        await watch.turn_until(lambda facts: facts.components[own].state == "left", "the farewell")
+        aged = await later(watch, GONE_AFTER + 1)
+        assert {key for key in aged.components if key.startswith("agent:")} == set(), "nobody is there to say so"

@@ -150,3 +150,19 @@ async def test_what_is_not_permitted_is_named(
             await link.stop()
         finally:
             await client.close()
+
+
+async def test_answers_are_gathered_within_bounds(server: NatsServer) -> None:
+    async with source(server) as (_, link):
+        assert await link.gather("$SRV.PING") == []  # the server says at once that nobody listens
+        client = await nats.connect(server.url)
+        try:
+            for _ in range(4):
+                await service(client)
+            assert len(await link.gather("$SRV.PING", longest=WITHIN)) == 4
+            assert len(await link.gather("$SRV.PING", longest=WITHIN, quiet=WITHIN, most=3)) == 3
+            began = time.monotonic()
+            assert len(await link.gather("$SRV.PING", longest=0.5, quiet=WITHIN)) == 4
+            assert time.monotonic() - began < WITHIN / 2
+        finally:
+            await client.close()
