@@ -11,30 +11,26 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from app.demo.beats import Registry
+from app.demo.before import Before
 from app.demo.control import controls
 from app.demo.fleet import Host, hosts, with_durables
 from app.demo.flood import Flood
 from app.demo.jobs import Desk, handle
 from app.demo.layout import BACK_OFF, BACK_OFF_SOON, VERBS, Config, Layout, agent_consumers, durable, streams
-from app.demo.letters import Letters
 from app.demo.link import FAILURES, ApiError, Link
 from app.demo.orders import Orders
-from app.demo.past import Past, count_for
 from app.demo.pulls import Client
-from app.demo.scenario import Cast, plan
+from app.demo.scenario import AMONG_OURSELVES, Cast, plan
 from app.demo.server import DemoError
 from app.demo.services import Services
 from app.demo.shop import Shop
 from app.demo.shop import configs as shop_streams
 from app.demo.stage import Stage
-from app.demo.stamps import now_ns
 from app.demo.traffic import Traffic
 from app.settings import NatsSettings
 
 CARE_EVERY = 2.0
-OLD_JOBS = 9_950
-"""What the jobs stream holds at the start: it reaches its 10,000 within a minute and drops old ones from then on."""
-_DRAWN = ("clients", "orders", "before", "past", "letters", "traffic", "shop", "services", "flood", "stage")
+_DRAWN = ("clients", "orders", "before", "past", "traffic", "shop", "services", "flood", "stage")
 """What is drawn, each from a generator of its own: none disturbs another's sequence."""
 EXPORT = "export"
 """Reads the audit entries."""
@@ -45,8 +41,9 @@ AT_ONCE = 40
 class Simulation:
     """A fleet and its surroundings. `open`, then `run` until told to stop, then perhaps `farewell`, then `close`.
 
-    Everything that can be drawn is drawn from the seed; only time stamps come from the clock. `direct_only` sends jobs
-    to hosts of this simulation alone, never to a label or to all: for a NATS where real agents may listen.
+    Everything that can be drawn is drawn from the seed; only time stamps come from the clock. `direct_only` is for
+    a registry that is really used: jobs go to hosts of this simulation alone, never to a label or to all, and nothing
+    is written that people would take for their own (audit entries, files, old jobs, dead letters, services).
     """
 
     def __init__(
@@ -73,10 +70,11 @@ class Simulation:
         rngs = {name: random.Random(f"{seed}:{name}") for name in _DRAWN}  # noqa: S311  a simulation
         self._rng = rngs["clients"]
         self._orders = Orders(self.layout, self.workers, rate, rngs["orders"], direct_only=direct_only)
-        before = Orders(self.layout, self.workers, rate, rngs["before"], direct_only=direct_only)
-        self._past = Past(self._desk, before, rngs["past"])
-        self._letters = Letters(self.link, self.layout, self._desk, rngs["letters"])
-        self._traffic = Traffic(self.link, self.layout, self._desk, self._orders, rate, rngs["traffic"])
+        past = Orders(self.layout, self.workers, rate, rngs["past"])
+        self._before = Before(self.link, self.layout, self._desk, past, rate, rngs["before"])
+        self._traffic = Traffic(
+            self.link, self.layout, self._desk, self._orders, rate, rngs["traffic"], audited=not direct_only
+        )
         self._shop = Shop(self.link, rngs["shop"], speed)
         self._services = Services(self.link, rngs["services"], speed)
         self._clients: dict[str, Client] = {}
@@ -92,7 +90,8 @@ class Simulation:
             [host.labels["group"] for host in self.workers],
             [host.hostname for host in self.hosts if host.state == "Ready"],
         )
-        self.steps = plan(scenario, cast, seed, speed)
+        steps = plan(scenario, cast, seed, speed)
+        self.steps = tuple(step for step in steps if not direct_only or step.act not in AMONG_OURSELVES)
 
     # beginning and end
 
@@ -114,16 +113,17 @@ class Simulation:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plays until `stop` is set. Lost connections are waited for."""
-        loops = (
+        loops = [
             self._registry.beats,
             self._registry.facts,
             self._care,
             self._traffic.run,
             self._shop.trade,
             self._shop.measure,
-            self._services.ask,
             self._play,
-        )
+        ]
+        if not self._direct_only:
+            loops.append(self._services.ask)
         tasks = asyncio.gather(*(self._for_ever(loop) for loop in loops))
         ended = asyncio.create_task(stop.wait())
         try:
@@ -152,8 +152,6 @@ class Simulation:
         if self.layout.jobs in foreign:
             for config in (one for host in self.workers for one in self._durables(host)):
                 await self.link.remove_consumer(self.layout.jobs, config["name"])
-        if self.layout.audit in foreign:
-            await self.link.remove_consumer(self.layout.audit, EXPORT)
         if f"KV_{self.layout.state}" in foreign:
             await self._registry.forget()
 
@@ -178,7 +176,8 @@ class Simulation:
         for config in streams(self.layout, self._rate):
             await self.link.ensure_stream(config)
         wanted = [(self.layout.jobs, config) for host in self.workers for config in self._durables(host)]
-        wanted.append((self.layout.audit, durable(EXPORT, max_ack_pending=100)))
+        if not self._direct_only:
+            wanted.append((self.layout.audit, durable(EXPORT, max_ack_pending=100)))
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def make(stream: str, config: Config) -> None:
@@ -195,34 +194,10 @@ class Simulation:
         return [config for config in configs if not self._direct_only or config["filter_subject"] in own]
 
     async def _first_words(self) -> None:
-        """Every registration and the facts; what the jobs of the last minutes left; files to deploy."""
-        await self._object_store()
+        """What was before, among ourselves; then every registration and the facts."""
         if not self._direct_only:
-            await self._before()
+            await self._before.write(self.workers, self._durables(self.workers[-1]) if self.workers else ())
         await self._registry.begin()
-
-    async def _before(self) -> None:
-        """The jobs that were: of a host long gone, of the last minutes, and those that nobody will do any more."""
-        count = count_for(self._rate)
-        if (await self.link.messages(self.layout.jobs))[0] == 0:
-            subject = self.layout.host_subject("query", f"{self._rng.getrandbits(128):032x}")
-            for number in range(OLD_JOBS - count):
-                await self.link.publish(subject, f"{number:08x}-0000-4000-8000-{number:012x}".encode())
-        if self._rate > 0 and self.workers:
-            now, unlucky = now_ns(), self.workers[-1]
-            own = self.layout.host_subject("modify", unlucky.machine_id)
-            consumer = next(one for one in self._durables(unlucky) if one["filter_subject"] == own)
-            await self._letters.write(unlucky, consumer, now)
-            await self._past.write(count, now)
-
-    async def _object_store(self) -> None:
-        """A few files that jobs deploy, unless there are some."""
-        if (await self.link.messages(f"OBJ_{self.layout.file_objects}"))[0]:
-            return
-        js = self.link.nc.jetstream(prefix=self.link.prefix)
-        store = await js.object_store(self.layout.file_objects)
-        for name, size in (("nginx.conf", 4_096), ("motd", 512), ("agent.tar.gz", 262_144)):
-            await store.put(name, self._rng.randbytes(size))
 
     async def _clients_in(self) -> None:
         for host in self.workers:
@@ -231,6 +206,8 @@ class Simulation:
                 client.add(self.layout.jobs, config["name"])
             self._clients[host.hostname] = client
             await client.join()
+        if self._direct_only:
+            return
         self._audit_client = Client(self.link, _export, _split(self._rng))
         self._audit_client.add(self.layout.audit, EXPORT, 10)
         await self._audit_client.join()

@@ -45,6 +45,16 @@ class Act(StrEnum):
     SERVICE_RETURNS = "service returns"
 
 
+AMONG_OURSELVES = {
+    Act.FILL_QUEUE,
+    Act.EMPTY_QUEUE,
+    Act.SERVICE_ERRS,
+    Act.SERVICE_STOPS,
+    Act.SERVICE_RETURNS,
+}
+"""What never happens beside a real fleet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that happens, `at` seconds after the start."""

@@ -84,6 +84,14 @@ async def test_it_says_goodbye_and_removes_nothing_else(server: NatsServer) -> N
             assert len(await _live_keys(nc)) == 5
 
 
+async def test_it_removes_what_it_made_when_it_is_told_to(server: NatsServer) -> None:
+    async with _client(server.url) as nc:
+        await nc.jetstream().add_stream(name="ORDERS", subjects=["theirs.>"])
+        async with _playing(server, clean=True):
+            assert len(await _names(nc)) > 10
+        assert await _names(nc) == {"ORDERS"}
+
+
 async def _make_real(nc: Client, namespace: str = "osapi") -> None:
     """OSAPI's buckets as OSAPI makes them, and its controller."""
     layout = Layout(namespace)
@@ -124,19 +132,28 @@ async def test_with_consent_it_sends_no_job_to_a_real_agent(server: NatsServer) 
             heard.append(message.subject)
 
         await nc.subscribe("osapi.jobs.>", cb=note)
-        async with _playing(server, agents=3, rate=50.0, yes=True):
+        before = await _names(nc)
+        async with _playing(server, agents=4, rate=50.0, yes=True, clean=True):
             async with asyncio.timeout(SOON):
                 while not [subject for subject in heard if subject.endswith(_machines())]:
                     await asyncio.sleep(0.05)
             page = await _api(nc, "CONSUMER.LIST.osapi-JOBS")
             filters = {one["config"]["filter_subject"].split(".")[3] for one in page["consumers"]}
+            assert (await _api(nc, "STREAM.INFO.osapi-JOBS-DLQ"))["state"]["messages"] == 0
+            assert (await _api(nc, "STREAM.INFO.osapi-AUDIT"))["state"]["messages"] == 0
+            assert (await _api(nc, "STREAM.INFO.OBJ_osapi-file-objects"))["state"]["messages"] == 0
         assert filters == {"host"}
         assert {subject.split(".")[3] for subject in heard} == {"host"}
         assert await _live_keys(nc) == {"controller.web_01"}
+        assert await _names(nc) == before
+        assert (await _api(nc, "STREAM.INFO.osapi-JOBS"))["state"]["consumer_count"] == 0
+        state = await nc.jetstream().key_value("osapi-agent-state")
+        with pytest.raises(nats.js.errors.NoKeysError):
+            await state.keys()
 
 
 def _machines() -> tuple[str, ...]:
-    return tuple(host.machine_id for host in hosts(3, 7))
+    return tuple(host.machine_id for host in hosts(4, 7))
 
 
 async def test_anothers_stream_of_the_shops_name_is_left_alone(server: NatsServer) -> None:
