@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable, Collection, Iterable
 
 from starlette.exceptions import HTTPException
@@ -55,7 +55,7 @@ class Envelope:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
-        request_id = _given_id(scope) or uuid.uuid4().hex
+        request_id = _given_id(scope) or os.urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
 
@@ -94,7 +94,10 @@ class BodyLimit:
         self._sentence = f"the body is larger than {limit} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        announced = b"0"
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                announced = value
         if not announced.isdigit() or int(announced[:20]) > self._limit:
             await refuse(scope, send, 413, self._sentence, close=True)
             return

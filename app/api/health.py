@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.behind import store_of
-from app.api.causes import causes_now, not_ready
+from app.api.causes import Causes, causes_now, not_ready
 from app.api.gates import Gates
 from app.api.principal import may
 from app.api.shapes import HealthBody, ReadyBody, StatusBody
@@ -22,6 +22,8 @@ from app.model.access import Permission
 from app.worker.board import Board
 
 STATUS_PATH = "/api/health/status"
+LOOK_EVERY = 0.1
+"""Seconds between two looks at what changes without a snapshot: whether collector and store still turn."""
 _READS = ("GET", "HEAD")
 _LARGE = 500  # rows that are rendered aside of the event loop
 
@@ -29,10 +31,11 @@ _LARGE = 500  # rows that are rendered aside of the event loop
 class Page:
     """One rendering: the status and the bytes of a snapshot and of what stood beside it."""
 
-    __slots__ = ("body", "made_of", "start", "status")
+    __slots__ = ("body", "causes", "shown", "start", "status")
 
-    def __init__(self, made_of: tuple[object, ...], status: int, body: bytes) -> None:
-        self.made_of = made_of
+    def __init__(self, shown: tuple[object, ...], causes: Causes, status: int, body: bytes) -> None:
+        self.shown = shown
+        self.causes = causes
         self.status = status
         self.body = body
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -47,15 +50,20 @@ class StatusPages:
         self._clock = clock
         self._began = clock()
         self._page: Page | None = None
+        self._looked = -LOOK_EVERY
         self._coming: tuple[tuple[object, ...], asyncio.Future[Page]] | None = None
 
     async def page(self) -> Page:
         """The page of now. Many who ask at once wait for one rendering."""
-        causes, store = causes_now(self._board), store_of(self._board)
-        snapshot = self._board.snapshot
-        made_of = (snapshot, causes)
-        page = self._page
-        if page is not None and page.made_of == made_of:
+        board, page, now = self._board, self._page, time.monotonic()
+        store = store_of(board)
+        shown = (board.snapshot, board.unreachable, store.trouble if store is not None else None)
+        if page is not None and now - self._looked < LOOK_EVERY and page.shown == shown:
+            return page
+        self._looked = now
+        causes, snapshot = causes_now(board), board.snapshot
+        made_of = (shown, causes)
+        if page is not None and (page.shown, page.causes) == made_of:
             return page
         kept = "disabled" if store is None else causes.store or "ok"
         uptime = self._clock() - self._began
@@ -63,7 +71,7 @@ class StatusPages:
         def render() -> Page:
             now = snapshot.at or datetime.now(UTC)
             status = status_of(snapshot, causes, now=now, uptime=uptime, store=kept)
-            return Page(made_of, 200 if status.ok else 503, msgspec.json.encode(status.body))
+            return Page(shown, causes, 200 if status.ok else 503, msgspec.json.encode(status.body))
 
         if len(snapshot.agents) + len(snapshot.consumers) + len(snapshot.components) < _LARGE:
             self._page = render()

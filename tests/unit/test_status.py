@@ -251,7 +251,10 @@ def stuck_writer(board: FilledBoard) -> None:
         (stuck_writer, "store", "the session store's thread is stuck"),
     ],
 )
-async def test_what_degrades_says_why(harm: Callable[[FilledBoard], None], component: str, sentence: str) -> None:
+async def test_what_degrades_says_why(
+    harm: Callable[[FilledBoard], None], component: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "LOOK_EVERY", 0.0)
     board = filled()
     async with asking(board) as client:
         assert (await client.get("/api/health/status")).status_code == 200
