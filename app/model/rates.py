@@ -144,19 +144,20 @@ class History:
         series = self._consumers.series.get(ref.removeprefix("consumer:"))
         return series is not None and series.repeats is not None
 
-    def repeats(self, ref: str, window: float) -> float | None:
-        """Deliveries a second that were not the first of their message, at least; None while less was seen.
+    def repeats(self, ref: str, window: float) -> tuple[float, float] | None:
+        """Deliveries a second that were not the first of their message, at least, and all; None while less was seen.
 
         A repeat moves the consumer's sequence and not the stream's. Where the looks are far apart or a filter lets the
         stream's run ahead, what `num_redelivered` rose by is at least known.
         """
         track, key = self._consumers, ref.removeprefix("consumer:")
         series, then = track.series.get(key), track.before(window)
-        if series is None or then is None or series.born > then:
+        since = None if series is None or then is None else series.sampled(then)
+        if series is None or since is None or track.ticks[-1] <= since:
             return None
-        seen = series.repeats or ()
-        number = sum(seen[index + 1] for index in range(0, len(seen), 2) if seen[index] > then)
-        return number / (track.ticks[-1] - then)
+        seconds, seen = track.ticks[-1] - since, series.repeats or ()
+        number = sum(seen[index + 1] for index in range(0, len(seen), 2) if seen[index] > since)
+        return number / seconds, (series.last[0] - (series.at(0, since) or 0.0)) / seconds
 
     def _track(self, ref: str) -> tuple[Track, str]:
         track = self._streams if ref.startswith("stream:") else self._consumers

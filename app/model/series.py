@@ -102,6 +102,14 @@ class Series:
                 return samples[start + 1 + column]
         return None
 
+    def sampled(self, when: float) -> float | None:
+        """When the value was seen that holds at an instant; None before the first sample."""
+        samples, width = self.samples, self.width
+        for start in range(len(samples) - width, -1, -width):
+            if samples[start] <= when:
+                return samples[start]
+        return None
+
 
 class Track:
     """All series of one section, the instants at which it was seen fresh, and its flows."""

@@ -146,6 +146,7 @@ class Triage:
             if key != name and name in self._made and self._losses.of(key) is not None:
                 self._losses.settle(key)
                 self._consumers.again((key,))
+                self._held.pop(name, None)
         if self._losses.size > len(context.snapshot.consumers):
             self._losses.keep_only(context.snapshot.consumers.keys())
 

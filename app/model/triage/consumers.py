@@ -47,6 +47,7 @@ THRESHOLDS = {
 }
 
 _LOOK_AGAIN = 5.0  # seconds until a consumer with work and nobody there is judged again
+_AT_EASE = 25.0  # the same for one with nothing pending
 _SAID = {
     NO_CLIENT: frozenset(("delivery",)),
     stalled.STALLED: frozenset(("ack", "ack_pending")),
@@ -67,9 +68,10 @@ def judge(consumer: Consumer, context: Context) -> Judged:
     if consumer.durable and not with_client and not consumer.paused:
         unused, due = abandoned.judge(consumer, context)
         if unused is not None:
-            losing.look(consumer, context, excused=True)
+            losing.happened(consumer, context, _nobody_misses)
             return Judged((unused,), again + 30)
-    lost = _lost(consumer, context)
+    gone = losing.happened(consumer, context, _unmissed)
+    lost = () if gone is None else (gone,)
     if consumer.paused:
         return Judged(lost, again if lost else NEVER)
     if consumer.pending == 0 and consumer.ack_pending == 0 and not _watched(consumer, context):
@@ -77,17 +79,19 @@ def judge(consumer: Consumer, context: Context) -> Judged:
     if consumer.ack_policy == "none" or _excused(consumer, context):
         return Judged(lost, again)
     found, due = _ills(consumer, context, with_client)
+    if not found and consumer.pending == 0 and not _watched(consumer, context):
+        again += _AT_EASE  # what is out is acked or not: each ack is a change, and until when it may take is known
     return Judged((*lost, *found), min(due, again))
 
 
-def _lost(consumer: Consumer, context: Context) -> tuple[Candidate, ...]:
-    """What it has lost by now; nothing new where nobody is meant to read."""
-    if losing.stream_of(consumer, context) is None:
-        return ()
-    excused = consumer.paused or _excused(consumer, context) or _of_unknown(consumer, context)
-    losing.look(consumer, context, excused)
-    lost = losing.happened(consumer, context)
-    return () if lost is None else (lost,)
+def _unmissed(consumer: Consumer, context: Context) -> bool:
+    """Whether nobody is meant to read what is dropped."""
+    return consumer.paused or _excused(consumer, context) or _of_unknown(consumer, context)
+
+
+def _nobody_misses(consumer: Consumer, context: Context) -> bool:
+    """Of an abandoned one."""
+    return True
 
 
 def _watched(consumer: Consumer, context: Context) -> bool:
@@ -103,16 +107,17 @@ def _ills(consumer: Consumer, context: Context, with_client: bool) -> tuple[list
         found, due = stalled.judge(consumer, context, with_client)
     elif not with_client:
         found, due = _no_client(consumer, context)
-    several = [found, unserved.judge(consumer, context)]
-    if not any(several):
-        several.append(behind.judge(consumer, context))
+    several = [found]
+    if consumer.pending > 0:
+        several.append(unserved.judge(consumer, context))
+        if not any(several):
+            several.append(behind.judge(consumer, context))
+        if context.losses.of(consumer.key) is None and not _of_unknown(consumer, context):
+            several.append(losing.ahead(consumer, context))
     if found is None:
         several.append(redelivering.judge(consumer, context))
         several.append(poison.judge(consumer, context) if consumer.ack_pending > 0 else None)
-    if context.losses.of(consumer.key) is None and not _of_unknown(consumer, context):
-        several.append(losing.ahead(consumer, context))
-    said = _SAID[found.rule] if found is not None else frozenset()
-    several.append(consumerlimits.judge(consumer, context, said))
+    several.append(consumerlimits.judge(consumer, context, _SAID[found.rule] if found is not None else frozenset()))
     return [each for each in several if each is not None], due
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from app.model.broker import Consumer, Stream, StreamKind
@@ -47,21 +48,20 @@ def stream_of(consumer: Consumer, context: Context) -> Stream | None:
     return None if stream.kind in (StreamKind.KV, StreamKind.OBJECT) else stream
 
 
-def look(consumer: Consumer, context: Context, excused: bool) -> None:
-    """Counts what is gone since the last look; not where nobody is meant to read."""
+def happened(consumer: Consumer, context: Context, excused: Callable[[Consumer, Context], bool]) -> Candidate | None:
+    """What it has lost, until somebody acknowledges it. What goes while nobody is meant to read is not counted."""
     stream = stream_of(consumer, context)
     if stream is None:
-        return
-    gone = context.losses.see(consumer, stream, rates=not unsettled(consumer, context))
-    if gone[0] and not excused and context.thresholds.of(LOSING, consumer.stream, consumer.metadata).on:
-        context.losses.add(consumer, stream, gone, context.now)
-
-
-def happened(consumer: Consumer, context: Context) -> Candidate | None:
-    """What it has lost, until somebody acknowledges it."""
-    loss = context.losses.of(consumer.key)
-    if loss is None:
         return None
+    key, losses = consumer.key, context.losses
+    gone = losses.see(key, consumer, stream, lambda: not unsettled(consumer, context))
+    if gone is not None and not excused(consumer, context):
+        losses.add(key, stream, gone, context.now)
+    loss = losses.of(key)
+    return None if loss is None else _lost(consumer, context, loss)
+
+
+def _lost(consumer: Consumer, context: Context, loss: Loss) -> Candidate | None:
     limits = context.thresholds.of(LOSING, consumer.stream, consumer.metadata)
     if not limits.on or context.age(loss.last) >= limits["kept"]:
         return None
@@ -101,9 +101,9 @@ def _front(consumer: Consumer, context: Context) -> tuple[Evidence, ...]:
 
 def ahead(consumer: Consumer, context: Context) -> Candidate | None:
     """What will be dropped soon, if reading and dropping go on as they do."""
-    stream = stream_of(consumer, context)
+    stream = stream_of(consumer, context) if consumer.pending > 0 else None
     limits = context.thresholds.of(LOSING, consumer.stream, consumer.metadata)
-    if stream is None or consumer.pending == 0 or not limits.on:
+    if stream is None or not limits.on:
         return None
     found = _left(consumer, stream, context, limits)
     if found is None or found[0] >= limits["warn"] * _LEFT_ABOVE:

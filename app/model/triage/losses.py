@@ -6,7 +6,7 @@ given (only without a filter), and pending fell by more than was delivered (a lo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,34 +36,34 @@ class Losses:
     def of(self, key: str) -> Loss | None:
         return self._lost.get(key)
 
-    def see(self, consumer: Consumer, stream: Stream, *, rates: bool) -> tuple[int, bool]:
-        """How many more messages are gone since the last look, and whether that is exact.
+    def see(
+        self, key: str, consumer: Consumer, stream: Stream, comparable: Callable[[], bool]
+    ) -> tuple[int, bool] | None:
+        """How many more messages are gone since the last look, and whether that is exact; None if none is.
 
-        `rates` says whether two looks may be compared: not right after a reconnect or a change of leader.
+        `comparable` says whether two looks may be compared: not right after a reconnect or a change of leader.
         """
-        key = consumer.key
         before = self._seen.get(key)
         self._seen[key] = consumer
-        if before is consumer and not self._by_sequence(consumer, stream):
-            return 0, False
         if before is not None and before.created != consumer.created:
             self._counted.pop(key, None)
             self._lost.pop(key, None)
             before = None
-        if self._by_sequence(consumer, stream):
-            return self._passed(consumer, stream, before if rates else None)
-        return (0, False) if before is None or not rates else (_fallen(before, consumer), False)
+        if consumer.deliver_policy == "last_per_subject":
+            return None  # it is not meant to get the others
+        if consumer.filters:
+            fallen = 0 if before is None or before is consumer else _fallen(before, consumer)
+            return (fallen, False) if fallen and comparable() else None
+        front = stream.first_seq - 1
+        if (consumer if before is None else before).delivered_stream_seq >= front:
+            return None
+        return self._passed(key, consumer, stream, before if before is not None and comparable() else None)
 
-    @staticmethod
-    def _by_sequence(consumer: Consumer, stream: Stream) -> bool:
-        return not consumer.filters and stream.first_seq > 0 and consumer.deliver_policy != "last_per_subject"
-
-    def _passed(self, consumer: Consumer, stream: Stream, before: Consumer | None) -> tuple[int, bool]:
+    def _passed(self, key: str, consumer: Consumer, stream: Stream, before: Consumer | None) -> tuple[int, bool] | None:
         """Sequences that the front of the stream has passed, and the consumer was not given."""
-        key, front = consumer.key, stream.first_seq - 1
-        counted = self._counted.get(key, 0)
-        if max(counted, consumer.delivered_stream_seq if before is None else before.delivered_stream_seq) >= front:
-            return 0, False
+        front, counted = stream.first_seq - 1, self._counted.get(key, 0)
+        if counted >= front:
+            return None
         skipped = 0
         if before is not None and consumer.delivered_stream_seq > before.delivered_stream_seq:
             given = consumer.delivered_consumer_seq - before.delivered_consumer_seq
@@ -71,15 +71,15 @@ class Losses:
             skipped = max(0, min(front, consumer.delivered_stream_seq) - low - max(0, given))
         ahead = max(0, front - max(counted, consumer.delivered_stream_seq))
         self._counted[key] = front
-        return skipped + ahead, skipped == 0 and stream.deleted == 0
+        return (skipped + ahead, skipped == 0 and stream.deleted == 0) if skipped or ahead else None
 
-    def add(self, consumer: Consumer, stream: Stream, gone: tuple[int, bool], now: datetime) -> None:
+    def add(self, key: str, stream: Stream, gone: tuple[int, bool], now: datetime) -> None:
         """Keeps what `see` has found."""
         number, exact = gone
-        old = self._lost.get(consumer.key)
+        old = self._lost.get(key)
         since, before = (now, 0) if old is None else (old.since, old.count)
         exact = exact and (old is None or old.exact)
-        self._lost[consumer.key] = Loss(before + number, exact, since, now, dropping_limit(stream))
+        self._lost[key] = Loss(before + number, exact, since, now, dropping_limit(stream))
 
     def settle(self, key: str) -> None:
         """Somebody has seen what it lost, or it is too long ago: only what goes from now on is news."""
@@ -100,7 +100,7 @@ class Losses:
 
 def _fallen(before: Consumer, now: Consumer) -> int:
     """By how much pending fell more than was delivered. What was published meanwhile makes it less, never more."""
-    if before.filters != now.filters or now.deliver_policy == "last_per_subject":
+    if now.pending >= before.pending or before.filters != now.filters:
         return 0  # another filter counts other messages
     given = now.delivered_consumer_seq - before.delivered_consumer_seq
     return 0 if given < 0 else max(0, before.pending - now.pending - given)

@@ -30,8 +30,10 @@ def judge(consumer: Consumer, context: Context) -> Candidate | None:
     if consumer.ack_policy != "explicit" or consumer.acked_at is None:
         return None
     past, exact = _past(consumer, context)
+    if past <= 0:
+        return None
     limits = context.thresholds.of(POISON, consumer.stream, consumer.metadata)
-    if past <= 0 or not limits.on:
+    if not limits.on:
         return None
     patience = _patience(consumer, limits)
     watched, moved = context.history.floor_since(ref_of(consumer))

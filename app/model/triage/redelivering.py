@@ -27,12 +27,14 @@ _KEEP = 0.9  # of a threshold, above which its level is kept
 
 def judge(consumer: Consumer, context: Context) -> Candidate | None:
     """The rule on one consumer. By rates only: how many are redelivered now may stay above 0 for ever."""
-    limits = context.thresholds.of(REDELIVERING, consumer.stream, consumer.metadata)
     ref = ref_of(consumer)
-    repeats = context.history.repeats(ref, limits["window"])
-    given = context.history.growth(ref, "delivered", limits["window"])
-    if not limits.on or repeats is None or given is None or given <= 0:
+    if not context.history.repeated(ref):
         return None
+    limits = context.thresholds.of(REDELIVERING, consumer.stream, consumer.metadata)
+    rates = context.history.repeats(ref, limits["window"])
+    if not limits.on or rates is None or rates[1] <= 0:
+        return None
+    repeats, given = rates
     share, enough = repeats / given, limits["count"] / 60
     keep = _level(share, limits, _KEEP) if given >= enough * _KEEP else None
     if keep is None:

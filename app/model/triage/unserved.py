@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.model.broker import Consumer
 from app.model.findings import Evidence, Severity
 from app.model.text import count
-from app.model.triage.candidates import Candidate, Context
+from app.model.triage.candidates import NEVER, Candidate, Context
 from app.model.triage.reading import SOURCE, moment, pairs, ref_of, subject, unsettled, waited_since
 from app.model.triage.steps import nats, steps
 from app.model.triage.thresholds import Threshold, Unit, written
@@ -36,12 +36,12 @@ def judge(consumer: Consumer, context: Context) -> Candidate | None:
         "consumer",
         subject(consumer, context),
         f"clients wait, {count(consumer.pending)} pending, server delivers nothing: step down the leader",
-        None if unsettled(consumer, context) else Severity.CRIT,
+        Severity.CRIT,
         (ref_of(consumer),),
         keep=Severity.CRIT,
         since=since,
         exact=exact,
-        hold=limits["for"] + 2 * context.sweep,
+        hold=NEVER if unsettled(consumer, context) else limits["for"] + 2 * context.sweep,
         clear=0.0,
         detail=f"{count(consumer.waiting)} pulls wait, {count(consumer.ack_pending)} ack pending",
         evidence=(
