@@ -88,6 +88,7 @@ class Triage:
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
         self._folded_at: datetime | None = None
+        self._changed = False  # something of what is shown changed since it was folded last
         self._folded_of: tuple[object, ...] = ()
         self._groups = Groups()
         self._owners = Owners()
@@ -117,8 +118,14 @@ class Triage:
         found = {candidate.id: candidate for candidate in self._candidates(context, stale)}
         self._step(found, context, stale)
         mutes = self._attending.mutes(snapshot.marks, snapshot.at)
-        if self._make(context, stale) or self._figures_due(snapshot) or mutes is not self._mutes:
+        self._changed = self._make(context, stale) or self._changed
+        if (
+            mutes is not self._mutes
+            or (self._changed and not self._flooded(snapshot.at))
+            or self._figures_due(snapshot)
+        ):
             self._folded_at, self._folded_of, self._mutes = snapshot.at, _tables(snapshot), mutes
+            self._changed = False
             self._findings = self._correlated(context, mutes)
         return self._attending.attend(self._findings, snapshot.marks, snapshot.at)
 
@@ -137,7 +144,13 @@ class Triage:
             return False
         if self._folded_of and all(map(is_, _tables(snapshot), self._folded_of)):
             return False
-        return len(self._made) < _FLOOD or (snapshot.at - self._folded_at).total_seconds() >= _FLOOD_PACE
+        return not self._flooded(snapshot.at)
+
+    def _flooded(self, at: datetime) -> bool:
+        """Whether there are so many findings that they are only folded anew every few seconds, and it is too soon."""
+        if self._folded_at is None or max(len(self._made), len(self._findings)) < _FLOOD:
+            return False
+        return 0 <= (at - self._folded_at).total_seconds() < _FLOOD_PACE
 
     def _settle(self, context: Context) -> None:
         """What was lost is no news once somebody who saw it has acknowledged it."""

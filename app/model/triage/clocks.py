@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from app.model.findings import Evidence, Severity
 from app.model.fleet import Agent, Presence, Vitals
@@ -50,18 +51,11 @@ class Clocks:
     def _agents(self, context: Context, limits: Limits) -> Iterator[Candidate]:
         table, agents = context.snapshot.vitals, context.snapshot.agents
         changed, gone = self._changes.of(table)
-        least = 0.9 * limits["warn"]
+        least = timedelta(seconds=0.9 * limits["warn"])
         for key in gone:
             self._off.pop(key, None)
         for key in changed:
-            vitals = table[key]
-            ahead = 0.0
-            if vitals.registered_at is not None:
-                ahead = (vitals.registered_at - vitals.beat).total_seconds()
-            if abs(ahead) <= least:
-                self._off.pop(key, None)
-            elif key not in self._off or abs(ahead - self._off[key]) > _TREMBLE:
-                self._off[key] = ahead
+            self._look(key, table[key], least)
         if changed or gone:
             skewed = frozenset(self._off)
             self.skewed = self.skewed if skewed == self.skewed else skewed
@@ -79,6 +73,16 @@ class Clocks:
             return
         for key, ahead in found.items():
             yield _agent(agents[key], ahead, limits)
+
+    def _look(self, key: str, vitals: Vitals, least: timedelta) -> None:
+        ahead = vitals.registered_at - vitals.beat if vitals.registered_at is not None else timedelta(0)
+        if -least <= ahead <= least:
+            if key in self._off:
+                del self._off[key]
+            return
+        seconds = ahead.total_seconds()
+        if key not in self._off or abs(seconds - self._off[key]) > _TREMBLE:
+            self._off[key] = seconds
 
 
 def _ours(offset: float, limits: Limits) -> Candidate:

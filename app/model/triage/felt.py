@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ class Felt:
         self._context = context
         self._jobs = jobs
         self._letters = letters
-        self._dead = letters.by_host()
+        self._dead: Counter[str] | None = None  # by agent, once it is asked for
 
     def of(self, keys: Iterable[str], lost: int = 0) -> Effects:
         """What is felt of some agents, given by their keys; `lost` messages are known to be."""
@@ -72,17 +73,17 @@ class Felt:
             self._context.owners.consumers,
             self._context.snapshot.agents,
         )
+        of_agent = self._dead_of_agents()
         pending = consumers = unclaimed = dead = running = 0
         for key in keys:
             for name in owned.get(key, ()):
                 if (consumer := table.get(name)) is not None:
                     pending += consumer.pending
                     consumers += 1
-            agent = agents.get(key)
             unclaimed += self._jobs.unclaimed_for(key)
-            if agent is not None:
+            dead += of_agent.get(key, 0)
+            if (agent := agents.get(key)) is not None:
                 running += self._jobs.running_on(agent)
-                dead += self._dead_of(agent)
         if not (pending or unclaimed or dead or running or lost):
             return _NOTHING
         return Effects(pending, consumers, unclaimed, dead, running, lost)
@@ -91,10 +92,18 @@ class Felt:
         """The hosts behind all new dead letters of a place, as they call themselves."""
         return self._letters.hosts(place)
 
-    def _dead_of(self, agent: Agent) -> int:
-        if not self._dead:
-            return 0
-        return sum(self._dead[name] for name in names_of(agent))
+    def _dead_of_agents(self) -> Counter[str]:
+        """New dead letters by the key of the agent whose they are."""
+        if self._dead is None:
+            self._dead = Counter()
+            by_host, agents = self._letters.by_host(), self._context.snapshot.agents
+            if by_host and not by_host.keys() <= agents.keys():
+                named = {name: key for key, agent in agents.items() for name in names_of(agent)}
+            else:
+                named = {}
+            for host, number in by_host.items():
+                self._dead[host if host in agents else named.get(host, host)] += number
+        return self._dead
 
 
 def names_of(agent: Agent) -> frozenset[str]:

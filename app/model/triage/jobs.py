@@ -20,6 +20,7 @@ SOURCE = "jobs"
 
 THRESHOLDS = {**unclaimed.THRESHOLDS, **failing.THRESHOLDS}
 
+_NAMES = 50_000
 _RUNNING = frozenset(("acknowledged", "started"))
 
 
@@ -30,6 +31,7 @@ class Jobs:
         self._changes: Changes[Job] = Changes()
         self._running: dict[str, tuple[str, ...]] = {}  # job -> hosts that run it
         self.running: Counter[str] = Counter()  # by host, as keys spell it
+        self._names: dict[str, str] = {}  # host name -> as keys spell it
         self._waiting = Waiting()
         self._failures = Failures()
 
@@ -41,7 +43,14 @@ class Jobs:
 
     def running_on(self, agent: Agent) -> int:
         """How many jobs an agent has begun and not ended."""
-        return self.running[sanitise_host(agent.hostname)] if self._running and agent.hostname else 0
+        if not self._running or not agent.hostname:
+            return 0
+        name = self._names.get(agent.hostname)
+        if name is None:
+            if len(self._names) > _NAMES:
+                self._names.clear()
+            name = self._names[agent.hostname] = sanitise_host(agent.hostname)
+        return self.running.get(name, 0)
 
     def unclaimed_for(self, target: str) -> int:
         """How many jobs aimed at a target no agent has acknowledged."""

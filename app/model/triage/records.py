@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from app.model.broker import Consumer
 from app.model.fleet import Agent
-from app.model.triage.candidates import Candidate, Context, Judged
+from app.model.triage.candidates import NEVER, Candidate, Context, Judged
+from app.model.triage.changes import Changes
 
 Record = TypeVar("Record", Agent, Consumer)
 
@@ -17,31 +18,41 @@ class Records(Generic[Record]):
 
     def __init__(self, judge: Callable[[Record, Context], Judged]) -> None:
         self._judge: Callable[[Record, Context], Judged] = judge
-        self._known: dict[str, tuple[Record, Judged]] = {}
-        self._busy: dict[str, None] = {}  # keys with candidates
+        self._changes: Changes[Record] = Changes()
+        self._busy: dict[str, tuple[Candidate, ...]] = {}
+        self._due: dict[str, float] = {}  # when those are judged again that will not say the same for ever
+        self._next = NEVER
 
     def again(self, keys: Iterable[str]) -> None:
         """What was said of some rows is no more to be relied on."""
         for key in keys:
-            self._known.pop(key, None)
-            self._busy.pop(key, None)
+            self._due[key] = self._next = 0.0
 
     def candidates(self, table: Mapping[str, Record], context: Context) -> Iterator[Candidate]:
         """What the rules say of all rows of a section now."""
-        known, now = self._known, context.now.timestamp()
-        for key, record in table.items():
-            last = known.get(key)
-            if last is not None and last[0] is record and now < last[1].due:
-                continue
-            judged = self._judge(record, context)
-            known[key] = (record, judged)
-            if judged.candidates:
-                self._busy[key] = None
-            else:
-                self._busy.pop(key, None)
-        if len(known) > len(table):
-            for key in known.keys() - table.keys():
-                del known[key]
-                self._busy.pop(key, None)
-        for key in self._busy:
-            yield from known[key][1].candidates
+        now = context.now.timestamp()
+        changed, gone = self._changes.of(table)
+        for key in gone:
+            self._busy.pop(key, None)
+            self._due.pop(key, None)
+        if now >= self._next:
+            known = frozenset(changed)
+            changed += [key for key, due in self._due.items() if due <= now and key in table and key not in known]
+        for key in changed:
+            self._look(key, table[key], context)
+        if now >= self._next:
+            self._next = min(self._due.values(), default=NEVER)
+        for candidates in self._busy.values():
+            yield from candidates
+
+    def _look(self, key: str, record: Record, context: Context) -> None:
+        judged = self._judge(record, context)
+        if judged.candidates:
+            self._busy[key] = judged.candidates
+        else:
+            self._busy.pop(key, None)
+        if judged.due < NEVER:
+            self._due[key] = judged.due
+            self._next = min(self._next, judged.due)
+        else:
+            self._due.pop(key, None)
