@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from app import __version__
 from app.model.text import clean
 from app.store.errors import StoreFailed, StoreRefused, damaged
-from app.store.migrations import SCHEMA, migrate
+from app.store.migrations import SCHEMA, begin, migrate
 from app.store.place import free_companions, make_private, move_aside
 from app.store.raw import APPLICATION, open_to_read, open_to_write, over
 from app.store.soundness import SoundnessCheck
@@ -145,15 +145,16 @@ class Opening:
         """Migrates if need be, all or nothing, and reads who it is."""
         if schema_of(raw, self.database) != SCHEMA:
             with connection.begin():
-                if schema_of(raw, self.database) != SCHEMA:  # another process may have been faster
+                found = schema_of(raw, self.database)
+                if found != SCHEMA:  # else another process was faster
                     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION}")
-                    migrate(connection)
+                    migrate(connection) if found else begin(connection)
                     for name, value in (("id", secrets.token_hex(6)), ("clean", "1"), ("version", __version__)):
                         raw.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
                     raw.execute("UPDATE meta SET value = ? WHERE name = 'version'", (__version__,))
         self.id = _meta(raw, "id")
-        found = os.stat(self.database)
-        self._identity = found.st_dev, found.st_ino
+        file = os.stat(self.database)
+        self._identity = file.st_dev, file.st_ino
         self.ready = True
 
 

@@ -108,3 +108,24 @@ def test_the_worker_is_started_from_the_wheel_and_not_from_the_folder(installed:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("watchdeck ")
+
+
+MIGRATE = """
+import sys
+from sqlalchemy import create_engine
+from app.store.migrations import SCHEMA, migrate
+with create_engine("sqlite://").begin() as connection:
+    migrate(connection)
+    sys.exit(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() != SCHEMA)
+"""
+
+
+def test_the_migrations_of_the_store_are_in_the_wheel(installed: Path, strange_folder: Path) -> None:
+    done = subprocess.run(
+        [installed / "python", "-P", "-W", "error", "-c", MIGRATE],
+        cwd=strange_folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

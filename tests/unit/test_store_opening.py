@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.engine import Connection
 
 from app.model.access import Role
 from app.store import opening
 from app.store.errors import StoreRefused
-from app.store.migrations import SCHEMA
+from app.store.migrations import SCHEMA, migrate
+from app.store.raw import open_to_write, over
 from app.store.store import Store
 from app.store.tables import METADATA
 
@@ -67,16 +69,55 @@ async def test_what_is_committed_survives_a_loss_of_power(tmp_path: Path) -> Non
 
 
 async def test_the_migrations_make_the_tables_of_the_program(tmp_path: Path) -> None:
+    """An empty database is filled at once, an older one step by step: the outcome is the same."""
     store = opened(tmp_path)
     options = {"compare_type": True, "compare_server_default": True}
     assert await store.read(lambda c: compare_metadata(MigrationContext.configure(c, opts=options), METADATA)) == []
+    await store.close()
     versions = (Path(opening.__file__).parent / "migrations" / "versions").glob("[0-9]*.py")
     assert max(file.name.partition("_")[0] for file in versions) == SCHEMA
+
+    (tmp_path / "steps.db").touch()
+    with closing(over(open_to_write(tmp_path / "steps.db"), begin="BEGIN")) as connection, connection.begin():
+        migrate(connection)
+    assert tables(tmp_path / "steps.db") == tables(tmp_path / "watchdeck.db")
+
+
+def tables(file: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as raw:
+        found = raw.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [(SCHEMA,)]
+    return {(name, " ".join(sql.replace("(", " ( ").replace(")", " ) ").split())) for name, sql in found}
+
+
+async def test_an_older_schema_is_brought_up_with_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await made(tmp_path)
+    brought: list[str] = []
+    change(tmp_path, "UPDATE alembic_version SET version_num = '0000'")
+    with monkeypatch.context() as patched:  # a step that fails leaves everything as it was
+
+        def fails(connection: Connection) -> None:
+            connection.exec_driver_sql("DROP TABLE token")
+            raise OSError(28, "No space left on device")
+
+        patched.setattr(opening, "migrate", fails)
+        store = opened(tmp_path)
+        assert (store.trouble, store.id) == ("session store is full", "")
+        await store.close()
+
+    def step(connection: Connection) -> None:
+        brought.append(str(connection.exec_driver_sql("SELECT count(*) FROM token").scalar()))
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{SCHEMA}'")
+
+    monkeypatch.setattr(opening, "migrate", step)
+    store = opened(tmp_path)
+    assert (store.id, store.trouble, brought) == (before, "", ["1"])
     await store.close()
 
 
-async def test_a_present_schema_is_opened_without_alembic(tmp_path: Path) -> None:
-    await made(tmp_path)
+async def test_alembic_is_imported_for_a_migration_only(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC; from app.store.store import Store\n"
         f"s = Store.open('', Path({str(tmp_path)!r}), clock=lambda: datetime.now(UTC)); print(s.id, s.trouble)\n"

@@ -275,8 +275,7 @@ WRITES = """
 import asyncio, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from app.store import migrations, store as module
-import alembic.command, alembic.config
+from app.store import store as module
 
 async def main(folder):
     store = module.Store.open("", folder, clock=lambda: datetime.now(UTC))

@@ -6,8 +6,20 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from app.store.tables import METADATA
+
 SCHEMA = "0001"
 """The schema that this version of watchdeck reads and writes: the newest file in `versions/`."""
+
+
+def begin(connection: Connection) -> None:
+    """Makes all tables of `SCHEMA` in an empty database, as the migrations would, but without Alembic."""
+    METADATA.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version ("
+        "version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{SCHEMA}')")  # noqa: S608 (our own constant)
 
 
 def migrate(connection: Connection) -> None:
