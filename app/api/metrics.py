@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 import psutil
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -35,6 +35,7 @@ class Metrics:
     """Everything that is counted in one worker, for all of its servers."""
 
     def __init__(self, board: Board) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, of no use here
         self.registry = CollectorRegistry(auto_describe=False)
         self._requests = Counter(
             "watchdeck_http_requests", "Answers given", ("route", "method", "status"), registry=self.registry
@@ -108,7 +109,7 @@ class _Watch(Collector):
         if store is not None:
             yield GaugeMetricFamily("watchdeck_store_up", "1 while the store can be written", float(not store.trouble))
         yield from _nats(snapshot)
-        yield from _collection(snapshot)
+        yield from _collection(snapshot, board.took)
         yield from _counts(snapshot)
 
 
@@ -121,9 +122,10 @@ def _nats(snapshot: Snapshot) -> Iterator[Metric]:
     yield CounterMetricFamily("watchdeck_nats_reconnects", "Connections made again", link.reconnects)
 
 
-def _collection(snapshot: Snapshot) -> Iterator[Metric]:
+def _collection(snapshot: Snapshot, took: float) -> Iterator[Metric]:
     site = snapshot.site
     yield GaugeMetricFamily("watchdeck_collection_interval_seconds", "Between two collections", site.interval)
+    yield GaugeMetricFamily("watchdeck_collection_duration_seconds", "What the last collection took", took)
     yield GaugeMetricFamily("watchdeck_collection_lag_seconds", "By which the worker was late", site.lag)
     if snapshot.at is not None:
         at = snapshot.at.timestamp()

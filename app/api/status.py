@@ -104,12 +104,14 @@ def _part(error: str, address: str = "") -> Body:
 
 def _published(snapshot: Snapshot) -> Iterator[tuple[str, str, Body]]:
     """Sub-components of all that is registered now: name, host, body."""
+    alike: dict[tuple[str, str], Body] = {}  # tens of thousands of parts say one of a few things
     for agent in snapshot.agents.values():
         if _registered(agent):
             for part in agent.sub_components:
-                body: Body = {"status": part.status}
-                if part.address:
-                    body["address"] = part.address
+                said = (part.status, part.address)
+                body = alike.get(said)
+                if body is None:
+                    body = alike[said] = {"status": part.status, **({"address": part.address} if part.address else {})}
                 yield part.name, agent.hostname, body
     for component in _control(snapshot, parts=True):
         body = {"status": component.state}

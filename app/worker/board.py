@@ -50,6 +50,7 @@ class Board:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     refresh_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     collected: bool = False  # the first collection is done, whatever it found
+    took: float = 0.0  # seconds from the beginning of the last collection to its snapshot
     namespace: str | None = None  # of the fleet to look at, once somebody has chosen it here; `auto`: found anew
     listening: str = ""  # where the API is served on TCP, `127.0.0.1:8000`; empty: nowhere
     unreachable: str = "not connected yet"  # why there is no NATS connection, in words; empty while there is one

@@ -101,6 +101,7 @@ class Collector:
             while not self._board.stopping.is_set():
                 began = time.monotonic()
                 await self._guarded(self._collect)
+                self._board.took = time.monotonic() - began
                 await self._rest(began)
         finally:
             link.on_change = None
