@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.model.broker import Account, Answer, Cluster, Peer, Tier
 from app.model.findings import Severity
+from app.model.snapshot import ApiUse
 from app.model.triage.candidates import Candidate
 from app.model.triage.hysteresis import FLAPS, QUIET, Held, step
+from tests.scene import START, Scene
 
 WARN, CRIT = 0.90, 0.98
 HOLD, CLEAR, LOOKS = 10.0, 30.0, 3
@@ -181,3 +185,50 @@ def test_flapping_that_ends_bad_becomes_an_ordinary_finding() -> None:
     assert held is not None
     assert not held.flapping
     assert held.shown is Severity.WARN
+
+
+# -- the rules over a scene -----------------------------------------------------------------------------------------
+
+PEERS = (
+    (Peer("nats-2", True, False, 0.0), Peer("nats-3", True, False, 0.0)),
+    (Peer("nats-2", False, True, 60.0), Peer("nats-3", True, False, 0.0)),
+    (Peer("nats-2", True, False, 0.0, lag=900), Peer("nats-3", True, False, 0.0)),
+)
+WORLDS = st.lists(
+    st.tuples(
+        st.sampled_from([1.0, 3.0, 11.0]),
+        st.sampled_from(PEERS),
+        st.sampled_from([Answer.OK, Answer.OK, Answer.MISSING]),
+        st.sampled_from([100, 700, 760, 950]),
+        st.sampled_from([0.0, 0.0, 8.0]),
+        st.sampled_from([ApiUse(), ApiUse(50, 0), ApiUse(50, 9, "x")]),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(WORLDS)
+def test_no_rule_about_the_broker_shows_too_early_or_flickers(worlds: list[tuple[Any, ...]]) -> None:
+    scene = Scene()
+    holds = {"stream.no_leader": 10, "stream.replicas": 30, "account.limits": 30, "clock.skew": 30}
+    holds["jetstream.unavailable"] = 10
+    before: set[str] = set()
+    changes: dict[str, list[datetime]] = {}
+    for after, peers, answer, used, ahead, api in worlds:
+        scene.stream("JOBS", cluster=Cluster("C", "nats-1", peers), answer=answer)
+        scene.account = Account("A", (Tier("", 0, used, 0, 0, max_storage=1000),))
+        scene.beats(0)
+        scene.beats(3, ahead=ahead)
+        scene.api = api
+        found = scene.look(after)
+        for name in found.keys() - before:
+            # what an offline peer's own clock tells may be older than our first look
+            told = found[name].since if name == "stream.replicas|JOBS" else START
+            assert told is not None
+            assert (scene.at - told).total_seconds() >= holds[found[name].rule]
+        for name in found.keys() ^ before:
+            kept = [at for at in changes.get(name, []) if (scene.at - at).total_seconds() < 600]
+            changes[name] = [*kept, scene.at]
+            assert len(changes[name]) <= 4
+        before = set(found)

@@ -26,6 +26,10 @@ _NAMES = {
     "registry": "agent",
     "facts": "host",
     "state": "agent state",
+    "jobs": "job",
+    "deadletters": "dead-letter",
+    "services": "service",
+    "advisories": "advisory",
 }
 _JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
 
