@@ -7,12 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.broker import Cause, Connection
-from app.model.findings import Severity
+from app.model.findings import Finding, Severity
 from app.model.fleet import Presence
 from app.model.health import Health
 from app.model.snapshot import Site
+from app.model.triage.candidates import Context, Owners
+from app.model.triage.deadletters import DeadLetters
+from app.model.triage.effects import Links
+from app.model.triage.felt import Felt
+from app.model.triage.jobs import Jobs
 from app.model.triage.standing import verdict
 from app.model.triage.steps import nats, quotable
+from app.model.triage.thresholds import Thresholds
 from tests.scene import START, Scene, machine
 
 GONE = f"agent.gone|{machine(3)}"
@@ -176,3 +182,46 @@ def test_times_of_another_day_carry_their_day(scene: Scene) -> None:
     scene.agent(3, presence=Presence.GONE, since=scene.ago(days=2))
     assert scene.look()[GONE].what == "gone since 11-20 14:00Z (no farewell)"
     assert START.day == 22
+
+
+# -- loss, and what falls behind ------------------------------------------------------------------------------------
+
+
+def linked(scene: Scene, *rules: str) -> dict[str, Finding]:
+    """Findings about one consumer of an agent, linked."""
+    scene.look()
+    key = consumer_of(scene, 3)
+    scene.look(1)
+    found = {}
+    for rule in rules:
+        name, _, tail = rule.partition("|")
+        each = f"{name}|{key}{'|' + tail if tail else ''}"
+        refs = (f"consumer:{key}",)
+        found[rule] = Finding(each, name, Severity.WARN, "consumer", "c", f"{rule} says", refs, scene.at, measured=7.0)
+    gone = Finding(GONE, "agent.gone", Severity.CRIT, "agent", "web-03", "gone (no farewell)", ("agent:x",), START)
+    table = {each.id: each for each in (*found.values(), gone)}
+    owned = Owners({key: machine(3)}, {machine(3): (key,)})
+    context = Context(scene.snapshot, scene.history, Thresholds({}, {}), scene.at, owned, fleet=True)
+    links = Links(table, lambda _: scene.at, context, Felt(context, Jobs(), DeadLetters()))
+    links.consumers()
+    links.agents()
+    return {rule: table[each.id] for rule, each in found.items()} | {"agent": table[GONE]}
+
+
+def test_what_is_lost_stays_visible_and_tells_its_cause(scene: Scene) -> None:
+    table = linked(scene, "consumer.no_client", "consumer.losing")
+    assert table["consumer.losing"].cause == ""
+    assert table["consumer.losing"].detail.startswith("because consumer.no_client says; ")
+    assert table["consumer.no_client"].cause == GONE
+    assert table["agent"].what == "gone → 7 lost"
+
+
+def test_a_forecast_of_loss_and_a_growing_age_are_folded_under_their_cause(scene: Scene) -> None:
+    table = linked(scene, "consumer.stalled", "consumer.losing|ahead", "consumer.behind")
+    stalled = table["consumer.stalled"]
+    assert table["consumer.losing|ahead"].cause == table["consumer.behind"].cause == stalled.id
+    assert stalled.cause == GONE
+
+
+def test_without_another_trouble_they_are_the_agents(scene: Scene) -> None:
+    assert linked(scene, "consumer.behind")["consumer.behind"].cause == GONE
