@@ -19,6 +19,7 @@ from app.model.text import osapi_age
 Body = dict[str, Any]
 _BUCKETS = (StreamKind.KV, StreamKind.OBJECT)
 _DEGRADING = ("controller", "nats")
+_NOT_THERE = ("gone", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ def _control(snapshot: Snapshot, *, parts: bool) -> Iterator[Component]:
         if component.kind is not ComponentKind.CONTROL or bool(component.parent) != parts:
             continue
         parent = snapshot.components.get(component.parent)
-        if not parts or (parent is not None and parent.state != "gone"):
+        entry = parent if parts else component
+        if entry is not None and entry.state not in (_NOT_THERE if parts else ("left",)):
             yield component
 
 

@@ -112,6 +112,8 @@ async def test_stale_gone_and_a_clean_farewell(server: NatsServer) -> None:
         beat = facts.vitals["a"].beat
         await registry.delete("agents.b")
         facts = await watch.turn_until(lambda facts: facts.agents["b"].presence is Presence.LEFT, "the farewell")
+        keys = {name.rpartition("-")[2]: held for name, held in facts.live_keys.items()}
+        assert keys["registry"] == 1  # the marker of b is no key
         left = facts.agents["b"].since
         assert left is not None
         assert left >= facts.vitals["b"].beat

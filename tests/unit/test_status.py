@@ -282,11 +282,14 @@ def test_a_broken_part_of_control_degrades(kind: str) -> None:
 
 def test_parts_of_others_or_of_what_is_gone_do_not() -> None:
     assert status(with_parts(**part("other.api", "scheduler")))["status"] == "ok"
-    gone = part("controller.kv", "controller")
-    gone["control:controller.x"] = replace(gone["control:controller.x"], state="gone")
-    body = status(with_parts(**gone))
-    assert body["status"] == "ok"
-    assert "controller.kv" not in body["components"]
+    for state in ("gone", "left"):
+        gone = part("controller.kv", "controller")
+        gone["control:controller.x"] = replace(gone["control:controller.x"], state=state)
+        body = status(with_parts(**gone))
+        assert body["status"] == "ok"
+        assert "controller.kv" not in body["components"]
+        states = [row["status"] for row in body["registry"] if row["hostname"] == "x"]
+        assert states == (["Gone"] if state == "gone" else [])
     assert status(with_parts(**part("controller.tracing", "controller", "disabled")))["status"] == "ok"
 
 
