@@ -44,7 +44,7 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
         super().__init__()
         self._want_tls = want_tls
         self._handlers: dict[int, Handler] = {}
-        self._taken = 0
+        self.taken = 0  # messages since the connection was made
 
     @property
     def greeting(self) -> dict[str, Any]:
@@ -78,8 +78,8 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
             handler(subject, reply, data, headers)
         except Exception:
             _log.exception("a message could not be taken in")
-        self._taken += 1
-        if self._taken % _AT_ONCE == 0:
+        self.taken += 1
+        if self.taken % _AT_ONCE == 0:
             await asyncio.sleep(0)  # the client reads on as long as there is something: others must get their turn
 
     async def _process_connect_init(self) -> None:

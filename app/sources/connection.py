@@ -35,6 +35,10 @@ RETRY = 2.0
 RETRY_AUTH = 30.0
 """Longest pause in seconds while the server refuses our credentials."""
 PING_EVERY = 2.0
+_PONG_LATEST = 60
+"""Seconds that an answer may take while a long listing comes in before it."""
+_LISTING = 1000
+"""Messages within PONG_WITHIN that say so."""
 PONG_WITHIN = 6.0
 """Seconds: with both, a server that stands still is noticed within 8 s."""
 
@@ -149,6 +153,15 @@ class NatsLink:
             raise NotPermitted("subscribe", subject)
         return close
 
+    async def drained(self) -> None:
+        """Waits until everything that the server has sent so far was taken in. Raises LinkDown."""
+        ping = asyncio.ensure_future(self._alive().client.rtt(_PONG_LATEST))
+        ping.add_done_callback(lambda task: task.cancelled() or task.exception())
+        try:
+            await asyncio.shield(ping)  # a ping that is given up would end the client's reading once it is answered
+        except (TimeoutError, nats_errors.Error, OSError) as error:
+            raise LinkDown("connection lost") from error
+
     async def subscribe(self, handler: Handler) -> tuple[str, Callable[[], Awaitable[None]]]:
         """Opens an inbox for this connection only: its subject, and the coroutine function that closes it.
 
@@ -241,7 +254,7 @@ class NatsLink:
         """Pings until the connection ends."""
         times: deque[float] = deque(maxlen=5)
         while True:
-            ping = asyncio.ensure_future(live.client.rtt(PONG_WITHIN))  # type: ignore[arg-type, unused-ignore]
+            ping = asyncio.ensure_future(_pinged(live))
             if await _first(ping, live.lost):
                 return self._ended(live)
             try:
@@ -284,6 +297,22 @@ def _closer(end: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]
             await end()
 
     return close
+
+
+async def _pinged(live: Live) -> float:
+    """The time of travel. Raises TimeoutError after PONG_WITHIN without an answer and with little else coming in."""
+    ping = asyncio.ensure_future(live.client.rtt(_PONG_LATEST))
+    try:
+        while True:
+            before = live.client.taken
+            done, _ = await asyncio.wait({ping}, timeout=PONG_WITHIN)
+            if done:
+                return ping.result()
+            if live.client.taken - before < _LISTING:
+                raise TimeoutError
+    finally:
+        if not ping.done():
+            await ended(ping)
 
 
 async def _first(work: asyncio.Future[Any], lost: asyncio.Event) -> bool:

@@ -212,7 +212,9 @@ class Bucket:
         feed = self._feed
         clock = time.monotonic()
         if feed is not None and feed.generation == self._link.generation and not feed.broken:
-            if clock - feed.heard <= SILENT:
+            if clock - feed.heard > SILENT:
+                await self._link.drained()  # its messages may stand behind another listing's
+            if time.monotonic() - feed.heard <= SILENT:
                 if self.loaded:
                     self.good_at = self._link.now()
                 return _RETRY
