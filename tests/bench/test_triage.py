@@ -73,7 +73,11 @@ def _later(snapshot: Snapshot, tick: int) -> Snapshot:
         if number % 100 == tick % 100:
             old = consumers[key]
             consumers[key] = replace(
-                old, delivered_consumer_seq=old.delivered_consumer_seq + 5, delivered_at=at, acked_at=at
+                old,
+                delivered_consumer_seq=old.delivered_consumer_seq + 5,
+                delivered_stream_seq=old.delivered_stream_seq + 5,
+                delivered_at=at,
+                acked_at=at,
             )
     agents = snapshot.agents
     if tick % 10 == 5:

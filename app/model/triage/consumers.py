@@ -62,26 +62,29 @@ def judge(consumer: Consumer, context: Context) -> Judged:
     if not consumer.durable and hidden(consumer, context.now):
         young = consumer.created is not None and consumer.pending > 0 and not consumer.paused
         return Judged(due=consumer.created.timestamp() + 60) if young and consumer.created else NOTHING
-    again = context.now.timestamp() + _LOOK_AGAIN + crc32(consumer.key.encode()) % 50 / 10
     with_client = consumer.push_bound if consumer.push else consumer.waiting > 0
     due = NEVER
     if consumer.durable and not with_client and not consumer.paused:
         unused, due = abandoned.judge(consumer, context)
         if unused is not None:
             losing.happened(consumer, context, _nobody_misses)
-            return Judged((unused,), again + 30)
+            return Judged((unused,), _again(consumer, context) + 30)
     gone = losing.happened(consumer, context, _unmissed)
-    lost = () if gone is None else (gone,)
-    if consumer.paused:
-        return Judged(lost, again if lost else NEVER)
-    if consumer.pending == 0 and consumer.ack_pending == 0 and not _watched(consumer, context):
-        return Judged(lost, again if lost else due)
-    if consumer.ack_policy == "none" or _excused(consumer, context):
+    at_rest = consumer.pending == 0 and consumer.ack_pending == 0 and not _watched(consumer, context)
+    if gone is None and (consumer.paused or at_rest):
+        return NOTHING if due is NEVER else Judged(due=due)
+    lost, again = () if gone is None else (gone,), _again(consumer, context)
+    if consumer.paused or at_rest or consumer.ack_policy == "none" or _excused(consumer, context):
         return Judged(lost, again)
     found, due = _ills(consumer, context, with_client)
     if not found and consumer.pending == 0 and not _watched(consumer, context):
         again += _AT_EASE  # what is out is acked or not: each ack is a change, and until when it may take is known
     return Judged((*lost, *found), min(due, again))
+
+
+def _again(consumer: Consumer, context: Context) -> float:
+    """When it is judged again though it stays as it is; not all of them at once."""
+    return context.now.timestamp() + _LOOK_AGAIN + crc32(consumer.key.encode()) % 50 / 10
 
 
 def _unmissed(consumer: Consumer, context: Context) -> bool:
