@@ -191,6 +191,7 @@ class JobTable:
         """Ids of jobs that are to be made anew, each once; `make` it then."""
         while self._dirty:
             yield self._dirty.pop()
+        self._dirty = set()
 
     def make(self, id_: str, revision: Callable[[str], int], expected: Callable[[str], int | None]) -> None:
         """Makes the record of a job of what is known. `revision` says where a status key stands in the stream."""
