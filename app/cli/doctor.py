@@ -22,6 +22,7 @@ from app.model.text import clean, duration
 from app.settings import Settings
 from app.settings.lockfile import read_lock
 from app.settings.scrub import scrub
+from app.sources.sessionstream import named, unfit
 
 SKEW = 5.0
 """Seconds between the broker's clock and ours from which on ages cannot be trusted."""
@@ -164,17 +165,15 @@ def _fleet(seen: Look) -> Check:
 
 def _sessions(settings: Settings, seen: Look) -> Check:
     """Whether session events could be read, by the rules of consent."""
-    namespace = seen.snapshot.site.namespace
-    name = f"{namespace}-{settings.names.sessions_stream}" if namespace else settings.names.sessions_stream
+    names = settings.names
+    name, subject = named(seen.snapshot.site.namespace, names.sessions_stream, names.sessions_subject)
     stream = seen.snapshot.streams.get(name)
     if stream is None:
         return Check("sessions", Grade.OK, f"no stream {name}", "watchdeck init sessions makes it, after asking")
-    if stream.retention != "limits":
-        said = f"{name} has {stream.retention} retention: reading it would take or keep other people's messages"
-        return Check("sessions", Grade.WARN, said, "session events need a stream with limits retention")
-    if ("watchdeck.sessions", "1") not in stream.metadata and "names.sessions_stream" not in settings.origins:
-        advice = f'if it is: [names] sessions_stream = "{settings.names.sessions_stream}" says so'
-        return Check("sessions", Grade.WARN, f"{name} is not marked as a stream of session events", advice)
+    config = {"retention": stream.retention, "metadata": dict(stream.metadata), "subjects": stream.subjects}
+    why = unfit(config, subject, named_by_owner="names.sessions_stream" in settings.origins)
+    if why:
+        return Check("sessions", Grade.WARN, f"{name}: {why}", "watchdeck init sessions says what it would need")
     return Check("sessions", Grade.OK, name)
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.feed.acts import Acknowledge, Act, Mute, Snooze, TakeBack
 from app.model.attention import Mark
-from app.model.findings import Finding
+from app.model.findings import Finding, urgency
 from app.tui.picture import Picture
-from app.tui.screens.now import order
 from widgets.menu import MenuItem
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def finding_of(ref: str, picture: Picture) -> Finding | None:
     kind, _, key = ref.partition(":")
     if kind == "finding":
         return picture.snapshot.findings.get(key)
-    return min(picture.findings_of(ref), key=order, default=None) if ref else None
+    return min(picture.findings_of(ref), key=urgency, default=None) if ref else None
 
 
 def next_morning(now: datetime) -> datetime:

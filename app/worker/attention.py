@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from app.model.attention import Mark, MarkKind
+from app.model.events import EventKind
 from app.model.findings import Finding
 from app.model.health import Health
 from app.model.snapshot import Snapshot
@@ -26,6 +27,7 @@ UNHEARD = timedelta(minutes=15)
 """After a start, how long a finding that was acknowledged before may take to be seen again."""
 
 _PATIENCE = 2.0
+_DONE = {MarkKind.ACK: "acknowledged", MarkKind.SNOOZE: "snoozed", MarkKind.MUTE: "muted"}
 _log = logging.getLogger(__name__)
 
 
@@ -131,6 +133,7 @@ class AttentionDesk:
         if mark is None:
             return False
         self._drop(mark_key)
+        self._tell(mark, f"{mark.kind} taken back", _who(by))
         self._board.request_refresh()
         await self._write(lambda: self._removed(mark_key, _who(by), "finding.take_back", _subject(mark)))
         return True
@@ -183,11 +186,23 @@ class AttentionDesk:
             raise ValueError(f"there are {MOST} marks already: take some back first")
         self._seen.add(mark.finding)
         self._put(mark)
+        self._tell(mark, _DONE[mark.kind], mark.by)
         self._board.request_refresh()
         until = f"until {mark.until:%Y-%m-%d %H:%MZ}" if mark.until is not None else ""
         detail = ": ".join(filter(None, (until, mark.note)))
         await self._write(lambda: self._written(mark, action, detail))
         return mark
+
+    def _tell(self, mark: Mark, what: str, who: str) -> None:
+        """What somebody did is an event, which leads to the finding."""
+        if self._board.events is None:
+            return
+        finding = self._board.snapshot.findings.get(mark.finding)
+        subject = finding.subject if finding is not None else f"{mark.rule} {mark.subject}"
+        until = f" until {mark.until:%H:%MZ}" if mark.until is not None and mark.kind is not MarkKind.ACK else ""
+        note = f': "{mark.note}"' if mark.note else ""
+        refs = (f"finding:{finding.id}", *finding.refs) if finding is not None else ()
+        self._board.events.note(EventKind.ACTION, subject, f"{what}{until}{note}", who, refs)
 
     def _put(self, *marks: Mark) -> None:
         if marks:

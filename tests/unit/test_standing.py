@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.model.broker import Answer
+from app.model.components import Component, ComponentKind
 from app.model.findings import Finding, Severity
 from app.model.fleet import Presence
 from app.model.health import Health
@@ -60,7 +61,21 @@ def test_one_finding_for_many_marks_nobody_by_itself() -> None:
 
 def test_own_and_hidden_rows_are_not_counted(scene: Scene) -> None:
     counted = counts(scene.snapshot, {})
-    assert counted == {"streams": Count(ok=3), "consumers": Count(ok=2), "agents": Count(ok=4)}
+    assert counted["streams"] == Count(ok=3)
+    assert counted["consumers"] == Count(ok=2)
+    assert counted["agents"] == Count(ok=4)
+
+
+def test_a_component_is_as_bad_as_it_says_or_as_a_finding_says(scene: Scene) -> None:
+    parts = [
+        Component("worker:nats", ComponentKind.WORKER, "nats", Health.OK),
+        Component("worker:store", ComponentKind.WORKER, "store", Health.CRIT),
+        Component("service:a", ComponentKind.SERVICE, "a", Health.OK),
+        Component("probe:b", ComponentKind.PROBE, "b"),
+    ]
+    snapshot = replace(scene.snapshot, components={part.key: part for part in parts})
+    stands = {"component:service:a": Health.WARN, "component:worker:store": Health.WARN}
+    assert counts(snapshot, stands)["components"] == Count(ok=1, warn=1, crit=1, unknown=1)
 
 
 def test_counts_by_state(scene: Scene) -> None:
@@ -83,7 +98,7 @@ def test_a_stale_section_counts_as_stale(scene: Scene) -> None:
     assert counts(scene.snapshot, {})["agents"] == Count(stale=4)
     scene.disconnect()
     scene.look(1)
-    assert stale_sections(scene.snapshot) == {"streams", "consumers", "agents"}
+    assert stale_sections(scene.snapshot) == {"streams", "consumers", "agents", "jobs", "deadletters"}
 
 
 def test_counts_agree_with_a_plain_count(scene: Scene) -> None:

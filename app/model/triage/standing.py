@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from app.model.broker import Answer, Consumer, LinkState, Stream, hidden
+from app.model.components import Component
 from app.model.findings import Finding, Severity
 from app.model.fleet import Agent, Presence
 from app.model.health import Health
@@ -13,10 +14,22 @@ from app.model.snapshot import Count, Snapshot, SourceStatus, Verdict
 from app.model.triage.correlate import for_many
 from app.model.triage.nats import CREDENTIALS, UNREACHABLE
 
-SOURCE_OF = {"streams": "streams", "consumers": "consumers", "agents": "registry"}
+SOURCE_OF = {
+    "streams": "streams",
+    "consumers": "consumers",
+    "agents": "registry",
+    "jobs": "jobs",
+    "deadletters": "deadletters",
+}
 """The source that each section's rows rest on."""
 
-_PREFIX = {"stream:": "streams", "consumer:": "consumers", "agent:": "agents"}
+_PREFIX = {
+    "stream:": "streams",
+    "consumer:": "consumers",
+    "agent:": "agents",
+    "job:": "jobs",
+    "deadletter:": "deadletters",
+}
 _CORE = ("streams", "consumers", "registry")
 _NO_MATTER_OF_AGE = frozenset((SourceStatus.ABSENT, SourceStatus.DENIED))
 _NOTHING: frozenset[str] = frozenset()
@@ -52,13 +65,26 @@ def standings(findings: Mapping[str, Finding], stale: Collection[str] = _NOTHING
 
 
 def counts(snapshot: Snapshot, standings: Mapping[str, Health]) -> Mapping[str, Count]:
-    """Rows of streams, consumers and agents by state. Own and hidden consumers and agents that left are not counted."""
+    """Rows of streams, consumers, agents and components by state.
+
+    Own and hidden consumers and agents that left are not counted.
+    """
     stale = stale_sections(snapshot)
     return {
         "streams": _count(snapshot.streams, "stream:", standings, "streams" in stale),
         "consumers": _count_consumers(snapshot, standings, "consumers" in stale),
         "agents": _count_agents(snapshot.agents, standings, "agents" in stale),
+        "components": _count_components(snapshot.components, standings),
     }
+
+
+def _count_components(components: Mapping[str, Component], standings: Mapping[str, Health]) -> Count:
+    """By what each says of itself or what a finding says of it, whichever is worse."""
+    states = Counter(
+        max(row.health, standings.get(f"component:{key}", Health.OK), key=lambda health: health.rank)
+        for key, row in components.items()
+    )
+    return _tally(len(components), states, False)
 
 
 def _tally(total: int, states: Counter[Health], stale: bool) -> Count:

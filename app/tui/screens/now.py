@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from app.model import text
-from app.model.findings import Attention, Finding, Severity
+from app.model.findings import Attention, Finding, Severity, urgency
 from app.model.health import Health
 from app.tui.picture import Picture
 from app.tui.views import cells, parts
@@ -14,12 +14,6 @@ from widgets.now_list import NowRow
 
 YOUNG = 600.0
 """Seconds during which a finding has a `+` before its age."""
-
-
-def order(finding: Finding) -> tuple[bool, int, float, str]:
-    """What nobody takes care of yet, then severity, then newest first: what has just begun is at the top of its own."""
-    began = finding.since.timestamp() if finding.since else 0.0
-    return (is_quiet(finding), -finding.severity.rank, -began, finding.id)
 
 
 def is_quiet(finding: Finding) -> bool:
@@ -35,7 +29,7 @@ def worst_first(picture: Picture, *, every: bool = False, wanted: str = "") -> l
             for finding in _causes(picture)
             if (every or not (finding.severity is Severity.INFO or is_quiet(finding))) and _matches(finding, wanted)
         ),
-        key=order,
+        key=urgency,
     )
 
 
