@@ -17,7 +17,7 @@ class Explanation:
     text: str
 
 
-_SESSIONS = """Sessions and scores rest on session events: agents publish what they do on a stream, one message an event.
+_SESSIONS = """Sessions and scores rest on session events: agents publish what they do on a stream, a message an event.
 There is no such stream yet. This shows its configuration, asks, and creates it:
 
     watchdeck init sessions

@@ -28,9 +28,7 @@ class JobIndex:
         self.loose: dict[str, DeadLetter] = {}  # by row key: letters without a job in the list
 
     # -- what came in ------------------------------------------------------------------------------------------------
-    def take(
-        self, before: Snapshot, after: Snapshot, keys: Mapping[str, Set[str]], whole: Set[str]
-    ) -> set[str]:
+    def take(self, before: Snapshot, after: Snapshot, keys: Mapping[str, Set[str]], whole: Set[str]) -> set[str]:
         """Brings it up to date; answers refs of rows that say something else now."""
         dirty: set[str] = set()
         if "agents" in whole:

@@ -72,7 +72,8 @@ def verdict(picture: Picture, views: tuple[View, ...]) -> Line:
 def _quiet(picture: Picture) -> tuple[Span, ...]:
     """What somebody takes care of: `1 acked  2 snoozed`."""
     sums = picture.snapshot.verdict
-    return tuple((f"{number} {word}  ", "dim") for number, word in ((sums.acked, "acked"), (sums.snoozed, "snoozed")) if number)
+    told = ((sums.acked, "acked"), (sums.snoozed, "snoozed"))
+    return tuple((f"{number} {word}  ", "dim") for number, word in told if number)
 
 
 def _changed(picture: Picture) -> str:

@@ -19,7 +19,6 @@ from app.tui.related import related
 from tests.literals import NOW, fleet, job, keyed, machine
 from tests.screens.driving import driving
 
-
 TOP = "consumer.stalled|ORDERS/billing"
 """The first finding of Now in the literal fleet."""
 

@@ -1,4 +1,4 @@
-"""A detail of which more is known than the rows say: the worker is asked when it is opened, and when its row changes."""
+"""A detail of which more is known than rows say: the worker is asked when it is opened and when its row changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Opened = Callable[[str, Any], tuple[str, str] | None]
 
 
 class AskingPage(DetailPage):
-    """Shows at once what the rows know, and the answer when it comes. A failed question does not take an answer away."""
+    """Shows at once what the rows know, and the answer when it comes. A failed question takes no answer away."""
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class JsonPage(Page):
         super().__init__(deck, view_id)
         self._ref = ref
         self._section = section
-        self._name = name
+        self._called = name
         self.json = JsonView()
 
     def compose(self) -> ComposeResult:
@@ -55,7 +55,7 @@ class JsonPage(Page):
 
     @property
     def crumb(self) -> str:
-        return f"JSON of {self._name}" if self._name else "JSON"
+        return f"JSON of {self._called}" if self._called else "JSON"
 
     def head(self) -> Line | None:
         at, matches = self.json.matches
@@ -116,7 +116,7 @@ class JsonTextPage(JsonPage):
 
     @property
     def crumb(self) -> str:
-        return self._name
+        return self._called
 
     def rebuild(self) -> None:
         self.json.set_text(self._text)

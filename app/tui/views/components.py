@@ -100,7 +100,7 @@ def state(component: Component, picture: Picture) -> Cell:
 
 
 def reason(component: Component, picture: Picture) -> str:
-    """Why it stands so: what a finding says of it, else what it says itself; of a folded part how many hosts have it."""
+    """Why it stands so: what a finding says of it, else it itself; of a folded part how many hosts have it."""
     found = picture.findings_of(f"component:{component.key}")
     if found and found[0].severity.health.rank > component.health.rank:
         return found[0].what
@@ -199,13 +199,17 @@ VIEW = View(
             times=True,
         ),
         Field(left("version", "VERSION", 10, 4, help="of the program"), lambda c, p: cells.plain(c.version)),
-        Field(left("address", "ADDRESS", 18, 5, flex=True, help="where it listens"), lambda c, p: cells.plain(c.address)),
+        Field(
+            left("address", "ADDRESS", 18, 5, flex=True, help="where it listens"), lambda c, p: cells.plain(c.address)
+        ),
     ),
 )
 
 FLAT = replace(
     VIEW,
     standing=own_standing,
-    fields=tuple(replace(field, cell=_whole_name) if field.column.id == "component" else field for field in VIEW.fields),
+    fields=tuple(
+        replace(field, cell=_whole_name) if field.column.id == "component" else field for field in VIEW.fields
+    ),
 )
 """Worst first, each part for itself: for panes, where only the worst find room."""

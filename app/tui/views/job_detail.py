@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.feed.questions import JobOf, Unanswered
 from app.model import text
-from app.model.jobs import DeadLetter, Job, JobAgentState, JobDetail, JobResponse
+from app.model.jobs import DeadLetter, Job, JobAgentState, JobDetail, JobResponse, JobStatus
 from app.tui.lines import BLANK, Line, Span, rule
 from app.tui.picture import Picture
 from app.tui.views import cells, jobs, parts
@@ -39,7 +39,7 @@ def job_detail(key: str, picture: Picture, width: int, told: Answer) -> list[Lin
     detail = told if isinstance(told, JobDetail) else None
     if job is None and detail is None:
         return _missing(key, picture, told)
-    job = job or Job(key, status=detail.status if detail else jobs.JobStatus.SUBMITTED)
+    job = job or Job(key, status=detail.status if detail else JobStatus.SUBMITTED)
     word = jobs.status_word(job, picture)
     lines = [parts.head(f"job {job_title(key, picture)}", jobs.standing(job, picture), (word, job.operation))]
     lines[0] = Line(lines[0].spans, key="head", copy=key)

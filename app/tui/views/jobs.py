@@ -242,7 +242,7 @@ VIEW = View(
         GLYPH,
         Field(left("job", "JOB", 8, help="the first 8 of its id; # and a sequence: a dead letter of no job"), _name),
         Field(
-            left("status", "STATUS", 10, help="by OSAPI's rule; dead: a message of it was given up after all its tries"),
+            left("status", "STATUS", 10, help="by OSAPI's rule; dead: a message of it was given up after all tries"),
             _status,
         ),
         Field(

@@ -94,7 +94,9 @@ def table(
         every.sort(key=lambda record: sort(record, picture))
         rows = [view.row(record, fields, picture) for record in every[:MOST_ROWS]]
     else:
-        worst = nlargest(MOST_ROWS, every, lambda r: view.standing(r, picture).rank) if len(every) > MOST_ROWS else every
+        worst = every
+        if len(every) > MOST_ROWS:
+            worst = nlargest(MOST_ROWS, every, lambda record: view.standing(record, picture).rank)
         rows = [view.row(record, fields, picture) for record in worst]
         place = next((index for index, field in enumerate(fields) if field.column.id == view.sort), 0)
         rows.sort(key=lambda row: (row.last, -row.rank, -_number(row.cells[place].sort), row.cells[1].text))

@@ -53,9 +53,11 @@ def stream_detail(key: str, picture: Picture, width: int, told: Subjects | Unans
         lines.append(rule("Mirror" if stream.mirror else "Sources"))
         for lag in lags:
             seen = "never" if lag.active is None else f"{text.duration(lag.active)} ago"
-            told = f"{text.count(lag.lag)} behind, seen {seen}{', ' + lag.error if lag.error else ''}"
+            behind = f"{text.count(lag.lag)} behind, seen {seen}{', ' + lag.error if lag.error else ''}"
             style = "crit" if lag.error else ""
-            lines.append(Line(((f"  {lag.name:<20} ", "strong"), (told, style)), key=f"lag {lag.name}", copy=lag.name))
+            lines.append(
+                Line(((f"  {lag.name:<20} ", "strong"), (behind, style)), key=f"lag {lag.name}", copy=lag.name)
+            )
     return lines
 
 
