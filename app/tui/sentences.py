@@ -109,9 +109,10 @@ def _all_clear(picture: Picture, views: tuple[View, ...]) -> Line:
     totals = [plural(number, view) for view, number in numbers if number]
     facts = f" {', '.join(totals)}." if totals else ""
     cleared = picture.news.cleared
-    last = "" if cleared is None else f" Last finding cleared {cells.moment(cleared, picture)}."
-    spans = words((f" {Health.OK.glyph} All clear.", "ok"), f"{facts}{watching(picture)}{last}  ").spans
-    return Line((*spans, *_quiet(picture)))
+    last = "" if cleared is None else f"last finding cleared {cells.moment(cleared, picture)}"
+    spans = words((f" {Health.OK.glyph} All clear.", "ok"), f"{facts}  ").spans
+    told = ", ".join(filter(None, (watching(picture), last)))
+    return Line((*spans, *_quiet(picture)), right=((f"{told} ", "dim"),))
 
 
 _COUNTED = ("components", "streams", "consumers", "agents")
@@ -125,7 +126,7 @@ def _total(picture: Picture, view: View) -> int:
 
 def watching(picture: Picture) -> str:
     age = picture.age(picture.snapshot.site.watching_since)
-    return "" if age is None else f" Watching {text.duration(text.age_step(age))}."
+    return "" if age is None else f"watching {text.duration(text.age_step(age))}"
 
 
 def _why_unknown(picture: Picture) -> str:

@@ -37,7 +37,7 @@ async def test_in_to_an_agent_its_consumer_and_its_stream_and_back_out() -> None
     async with driving(fleet()) as deck:
         await deck.press("6", "enter")
         assert deck.lines[1].strip() == "Agents › web-03"
-        await deck.press("tab", "tab", "enter")
+        await deck.press("tab", "tab", "tab", "enter")
         assert deck.lines[1].strip() == "Agents › web-03 › modify·all·web-03"
         assert f"jobs-agent_modify_all_{machine('web-03')}" in deck.text
         await deck.press("tab", "tab", "enter")
