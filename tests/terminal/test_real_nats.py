@@ -116,7 +116,7 @@ def test_a_bare_server_is_shown_within_seconds_and_nothing_is_created(server: Na
     before = inventory(server)
     terminal = deck(server)
     began = time.monotonic()
-    terminal.wait_text("All clear. 5 streams", timeout=20)
+    terminal.wait_text("All clear.", "5 streams", timeout=20)
     assert time.monotonic() - began < 15
     terminal.press("3")
     terminal.wait_text(*NAMES)
@@ -162,7 +162,7 @@ def test_a_server_that_comes_after_the_deck(tmp_path: Path, server: NatsServer, 
     terminal = deck(server)
     terminal.wait_text("connection refused")
     server.start()
-    terminal.wait_text("All clear. 5 streams", timeout=20)
+    terminal.wait_text("All clear.", "5 streams", timeout=20)
 
 
 def test_the_deck_survives_its_worker(server: NatsServer, deck: Open) -> None:

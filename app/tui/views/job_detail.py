@@ -47,13 +47,13 @@ def job_detail(key: str, picture: Picture, width: int, told: Answer) -> list[Lin
     lines += parts.facts(_facts(job, detail, picture), width)
     lines += _waiting(told)
     lines += _retries(job, picture)
-    lines += _data("Data", detail.operation_data, "data") if detail and detail.operation_data else []
     lines += _hosts(job, detail, picture, width)
     lines += _letters(detail.dead if detail else tuple(jobs.dead_letters(job, picture)), picture, width)
     if detail is not None:
-        lines += _responses(detail, picture)
         lines += _timeline(detail, picture)
-    return lines
+        lines += _responses(detail, picture)
+        lines += _data("Data", detail.operation_data, "data") if detail.operation_data else []
+    return [*lines, rule("Job"), *parts.facts(_identity(job, detail, picture), width)]
 
 
 def _missing(key: str, picture: Picture, told: Answer) -> list[Line]:
@@ -82,13 +82,19 @@ def _facts(job: Job, detail: JobDetail | None, picture: Picture) -> list[Fact]:
         ("took", jobs.length(took) if took is not None else ""),
         ("hosts", f"{shown} ended it" if (shown := jobs.agents_text(job)) else ""),
         ("tries", str(job.tries) if job.tries else ""),
+        ("target", f"{target}{raw}"),
+        ("deleted", "its entry is gone; what hosts told of it is left" if job.deleted else ""),
+    ]
+
+
+def _identity(job: Job, detail: JobDetail | None, picture: Picture) -> list[Fact]:
+    """What nobody looks at first."""
+    return [
         ("id", job.key),
         ("operation", " ".join(part for part in (job.verb, job.operation) if part)),
-        ("target", f"{target}{raw}"),
         ("subject", detail.subject if detail else ""),
         ("created", both(job.created, picture)),
         ("last event", both(job.updated, picture)),
-        ("deleted", "its entry is gone; what hosts told of it is left" if job.deleted else ""),
     ]
 
 
