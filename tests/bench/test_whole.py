@@ -1,4 +1,5 @@
-"""The whole at full size: 10,000 agents that beat every 10 s, 5,000 consumers, 200 streams; worker and deck measured.
+"""The whole at full size: 10,000 agents that beat every 10 s, 5,000 consumers, 200 streams, 20,000 jobs of which 1 %
+change each second; worker and deck measured.
 
 Key latency is taken on a real terminal, from the byte written to the first byte that answers; loop stalls in a deck
 that runs in this process on the same worker.
@@ -8,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import select
 import statistics
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nats
@@ -34,7 +38,61 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 AGENTS = 10_000
 STREAMS = 190
 CONSUMERS_A_STREAM = 22
+JOBS = 20_000
+EVENTS = ("acknowledged", "started", "completed", "acknowledged", "completed")
+CHANGED_A_SECOND = JOBS // 100
 SECONDS = 20.0
+
+
+def job_id(number: int) -> str:
+    return f"{number:08x}-0000-4000-8000-00000000beef"
+
+
+async def fill_queue(url: str) -> None:
+    """Jobs that ended within the last half hour, with five events each, as OSAPI writes them."""
+    connection = await nats.connect(url)
+    now = time.time_ns()
+    for number in range(JOBS):
+        id_, at = job_id(number), now - number * 90_000_000
+        stamp = datetime.fromtimestamp(at / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        operation = {"type": "node.disk.get", "data": {"path": "/"}}
+        subject = f"osapi.jobs.query.host.{number % AGENTS:032x}"
+        value = {"id": id_, "status": "unprocessed", "created": stamp, "subject": subject, "operation": operation}
+        await connection.publish(f"$KV.osapi-job-queue.jobs.{id_}", json.dumps(value).encode())
+        for place, event in enumerate(EVENTS):
+            await connection.publish(f"$KV.osapi-job-queue.{event_key(number, event, at + place * 10_000_000)}", b"{}")
+        if number % 200 == 0:
+            await connection.flush()
+    await connection.drain()
+
+
+def event_key(number: int, event: str, at: int) -> str:
+    return f"status.{job_id(number)}.{event}.host-{number % AGENTS:05}.{at}"
+
+
+@contextmanager
+def changing(url: str) -> Iterator[None]:
+    """1 % of the jobs get another event each second, until the block ends."""
+    ending = threading.Event()
+
+    async def change() -> None:
+        connection = await nats.connect(url)
+        number = 0
+        while not ending.is_set():
+            for _ in range(CHANGED_A_SECOND // 10):
+                number = (number + 7) % JOBS
+                key = event_key(number, ("started", "completed")[number % 2], time.time_ns())
+                await connection.publish(f"$KV.osapi-job-queue.{key}", b"{}")
+            await asyncio.sleep(0.1)
+        await connection.drain()
+
+    thread = threading.Thread(target=lambda: asyncio.run(change()))
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
 
 
 async def fill(url: str) -> None:
@@ -122,8 +180,9 @@ async def stalls(settings: Settings) -> tuple[list[float], list[float]]:
 def test_worker_and_deck_at_full_size() -> None:
     with Demo(agents=AGENTS, rate=2.0) as demo:
         asyncio.run(fill(demo.nats_url))
-        with terminal_deck(demo) as terminal:
-            taken(terminal, 12)
+        asyncio.run(fill_queue(demo.nats_url))
+        with changing(demo.nats_url), terminal_deck(demo) as terminal:
+            taken(terminal, 25)
             os.write(terminal.fd, b"6")
             taken(terminal, 5)
             deck = psutil.Process(terminal.pid)
@@ -134,7 +193,9 @@ def test_worker_and_deck_at_full_size() -> None:
                 100 * (sum(process.cpu_times()[:2]) - was) / SECONDS
                 for process, was in zip((deck, worker), before, strict=True)
             ]
-            print(f"\n{AGENTS} agents, {STREAMS * CONSUMERS_A_STREAM}+ consumers, {STREAMS}+ streams; agents on screen")
+            size = f"{AGENTS} agents, {STREAMS * CONSUMERS_A_STREAM}+ consumers, {STREAMS}+ streams"
+            print(f"\n{size}, {JOBS} jobs of which")
+            print(f"{CHANGED_A_SECOND} change a second; agents on screen")
             print(f"  CPU deck {used[0]:.1f} %, worker {used[1]:.1f} % of a core (bound together 30)")
             megabytes = [process.memory_info().rss / 2**20 for process in (deck, worker)]
             print(f"  resident deck {megabytes[0]:.0f} MB (bound 120), worker {megabytes[1]:.0f} MB (bound 300)")
@@ -143,6 +204,10 @@ def test_worker_and_deck_at_full_size() -> None:
             assert len(times) > 100
             print(f"  key to painted p50 {1000 * statistics.median(times):.0f} ms", end=", ")
             print(f"p99 {1000 * times[int(0.99 * len(times))]:.0f} ms (bound 50)")
+            os.write(terminal.fd, b"5")
+            taken(terminal, 6)
+            megabytes = [process.memory_info().rss / 2**20 for process in (deck, worker)]
+            print(f"  with the jobs on screen: resident deck {megabytes[0]:.0f} MB, worker {megabytes[1]:.0f} MB")
             late, computed = asyncio.run(stalls(demo_settings(Settings(), demo)))
             print(f"  loop stall in the deck p99 {1000 * late[int(0.99 * len(late))]:.0f} ms", end=", ")
             print(f"worst {1000 * late[-1]:.0f} ms (bound 50), longest computing {1000 * computed[-1]:.0f} ms")
