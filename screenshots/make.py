@@ -83,7 +83,8 @@ async def keys(pilot: Pilot[None], *names: str) -> None:
 
 
 async def wide(deck: Deck, pilot: Pilot[None]) -> None:
-    await until(deck, "agent", "gone since", "nobody pulls", "no ack")
+    await until(deck, "gone since")
+    await asyncio.sleep(45)  # what follows from it has begun, and is folded
     await keys(pilot, "j", "k")
     deck.draw("overview")
     await keys(pilot, "6")
@@ -92,6 +93,10 @@ async def wide(deck: Deck, pilot: Pilot[None]) -> None:
     deck.draw("agent-detail")
     await keys(pilot, "4")
     deck.draw("consumers")
+    await keys(pilot, "5")
+    deck.draw("jobs")
+    await keys(pilot, "enter")
+    deck.draw("job")
 
 
 async def narrow(deck: Deck, pilot: Pilot[None]) -> None:

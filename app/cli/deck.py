@@ -82,9 +82,11 @@ class LateFeed:
             self._feed.look(refs)
 
     async def frames(self) -> AsyncIterator[Frame]:
+        from app.cli.buffers import give_back_large_buffers
         from app.feed.client import WorkerFeed
         from app.feed.spawn import Spawner
 
+        give_back_large_buffers()
         self._spawner = Spawner(self._settings, service=None) if self._demo else Spawner(self._settings)
         self._feed = WorkerFeed(self._spawner.locate)
         self._feed.watch(self._sections)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from app.api.server import serve
+from app.cli.buffers import give_back_large_buffers
 from app.cli.run import Failure
 from app.feed.child import LOCK_HELD
 from app.settings import Settings
@@ -26,6 +27,7 @@ def run_in_foreground(
             raise Failure("no settings")
         settings = receive_settings(parent_fd)
     set_up(settings.log_level)
+    give_back_large_buffers()
     try:
         return run_worker(settings, serve=serve, env=os.environ, parent_fd=parent_fd, ready=ready)
     except CannotStart as error:
