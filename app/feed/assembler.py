@@ -89,6 +89,8 @@ class Assembler:
         name = line.section
         if name == "agents":
             records = list(map(sharing.agent, records))
+        elif name == "jobs":
+            records = list(map(sharing.job, records))
         held = name in self.held
         draft = drafts.get(name)
         if line.whole or draft is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.model.fleet import Agent, Condition
+from app.model.jobs import Job
 
 
 class Sharing:
@@ -30,6 +31,27 @@ class Sharing:
             version=share(agent.version, agent.version),
             conditions=tuple(self._condition(condition, agent) for condition in agent.conditions),
             sub_components=share(agent.sub_components, agent.sub_components),
+        )
+
+    def job(self, job: Job) -> Job:
+        """The same job, of shared parts: its target is often an agent's key, its hosts are those of other jobs."""
+        share = self._known.setdefault
+        return replace(
+            job,
+            operation=share(job.operation, job.operation),
+            verb=share(job.verb, job.verb),
+            target=share(job.target, job.target),
+            error=share(job.error, job.error),
+            updated=job.created if job.updated == job.created else job.updated,
+            agents=tuple(
+                replace(
+                    each,
+                    host=share(each.host, each.host),
+                    event=share(each.event, each.event),
+                    started_at=each.acknowledged_at if each.started_at == each.acknowledged_at else each.started_at,
+                )
+                for each in job.agents
+            ),
         )
 
     def _condition(self, condition: Condition, agent: Agent) -> Condition:

@@ -8,6 +8,7 @@ import msgspec
 
 from app.feed.sharing import Sharing
 from app.model.fleet import Agent, Condition, SubComponent
+from app.model.jobs import Job, JobAgent, JobStatus
 
 BEGAN = datetime(2026, 11, 6, 8, 26, tzinfo=UTC)
 
@@ -28,6 +29,32 @@ def agent(number: int) -> Agent:
         sub_components=(SubComponent("agent.metrics", "ok", "http://0.0.0.0:9091"),),
     )
     return msgspec.json.decode(msgspec.json.encode(told), type=Agent)
+
+
+def job(number: int) -> Job:
+    """A job as it comes over the wire."""
+    part = JobAgent(f"web-{number % 2:02}", "failed", BEGAN, BEGAN, BEGAN + timedelta(seconds=number), 2)
+    told = Job(
+        f"{number:08}-job",
+        JobStatus.FAILED,
+        BEGAN,
+        "node.disk.get",
+        "query",
+        "_any",
+        (part,),
+        error="i/o",
+        updated=BEGAN,
+    )
+    return msgspec.json.decode(msgspec.json.encode(told), type=Job)
+
+
+def test_jobs_say_what_they_said_of_shared_parts():
+    sharing = Sharing()
+    shared = [sharing.job(job(number)) for number in range(4)]
+    assert shared == [job(number) for number in range(4)]
+    assert len({id(each.operation) for each in shared}) == 1
+    assert len({id(each.agents[0].host) for each in shared}) == 2
+    assert all(each.updated is each.created for each in shared)
 
 
 def test_agents_say_what_they_said():
