@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -206,3 +207,34 @@ def test_hostile_names_on_the_bus_stay_in_their_cells(server: NatsServer, deck: 
     raw = bytes(terminal.raw)
     assert b"\x1b]52" not in raw
     assert not any(character in raw.decode("utf-8", "replace") for character in "\u202e\u200d\x9b\x9d")
+
+
+def test_another_context_is_chosen_where_no_nats_answers(server: NatsServer, tmp_path: Path) -> None:
+    add_streams(server)
+    contexts = tmp_path / "config" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    (contexts / "dev.json").write_text(json.dumps({"url": f"nats://127.0.0.1:{port}"}))
+    (contexts / "prod.json").write_text(json.dumps({"url": server.url}))
+    env = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with Terminal([COMMAND, "--context", "dev"], env=env) as terminal:
+        terminal.wait_text("connection refused", "choose a context: dev, prod", "start the demo here", timeout=30)
+        terminal.press("c")
+        terminal.wait_text("Which NATS is to be shown?", "shown now")
+        terminal.press("2")
+        terminal.wait_text("prod ·", "All clear.", "5 streams", timeout=30)
+        terminal.press("q")
+        assert terminal.exit_status() == 0
+
+
+def test_the_demo_is_a_key_away_where_no_nats_answers(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"nats://127.0.0.1:{taken.getsockname()[1]}"
+    env = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "NATS_URL": url}
+    with Terminal([COMMAND], env=env) as terminal:
+        terminal.wait_text("connection refused", "start the demo here", timeout=30)
+        terminal.press("d")
+        terminal.wait_text("demo ·", "6 Agents", "oldest heartbeat", timeout=60)
+        terminal.press("q")
+        assert terminal.exit_status(30) == 0
