@@ -186,6 +186,7 @@ def findings(found: Sequence[Finding], picture: Picture, *, named: bool = False)
                     (f"  {health.glyph} {finding.severity.name:<4} ", style),
                     (f"{subject(finding, picture)}: " if named else "", "strong"),
                     (finding.what, ""),
+                    (taken_care(finding), "dim"),
                 ),
                 key=f"finding:{finding.id}",
                 target=f"finding:{finding.id}",
@@ -195,6 +196,12 @@ def findings(found: Sequence[Finding], picture: Picture, *, named: bool = False)
             )
         )
     return lines
+
+
+def taken_care(finding: Finding) -> str:
+    """What somebody does about it, as the end of its line: ` · acked by ana`."""
+    attention = finding.attention
+    return f" · {attention.state} by {attention.by}" if attention is not None and attention.quiet else ""
 
 
 def ago(at: datetime | None, picture: Picture) -> str:
