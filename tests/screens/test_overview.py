@@ -218,3 +218,15 @@ async def test_plain_jetstream_has_no_line_for_agents() -> None:
     async with driving(plain) as deck:
         assert deck.line_with(" 3 Streams")
         assert not deck.line_with(" 6 Agents")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ((120, 30), "  need session events: watchdeck init"),
+        ((200, 50), "Scores need session events: watchdeck init sessions"),
+    ],
+)
+async def test_the_score_pane_says_what_starts_scores(size: tuple[int, int], said: str) -> None:
+    async with driving(fleet(), size=size) as deck:
+        await deck.until(lambda: said in deck.text)

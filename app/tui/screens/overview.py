@@ -52,6 +52,7 @@ class OverviewPage(Page):
         self._upper = Vertical(id="upper")
         self._lower = Vertical(id="lower")
         self._score = Document(selectable=False, id="score")
+        self._score.when_resized(self._write_score)
         self._now_pane = Vertical(id="now-pane")
         self._focus = "now"
         self._zoomed = False
@@ -160,9 +161,6 @@ class OverviewPage(Page):
         for part in inner:
             part.display = panes and any(pane.display and pane.parent is part for pane in self._panes.values())
         self._score.display = not zoom
-        # The title says of what, where there is no room to say it again.
-        fits = len(_SCORES) + 2 <= self._score.size.width
-        self._score.show([rule("7 Scores"), words(f"  {_SCORES if fits else _SCORES.removeprefix('Scores ')}")])
         middle.display = any(part.display for part in inner)
         self._columns.display = left.display or middle.display
         self._lines.display = (lines or panes) and zoom in ("", "lines")
@@ -175,6 +173,11 @@ class OverviewPage(Page):
         self._show_focus()
         self.deck.sections_changed()
         self.call_after_refresh(self._write_now_title)
+
+    def _write_score(self) -> None:
+        """How to get scores; the title says of what, where there is no room to say it again."""
+        fits = len(_SCORES) + 2 <= self._score.size.width
+        self._score.show([rule("7 Scores"), words(f"  {_SCORES if fits else _SCORES.removeprefix('Scores ')}")])
 
     def _reachable(self) -> list[str]:
         """The panes that `tab` goes through, in their order on the screen."""
