@@ -19,16 +19,10 @@ _ANSWERS_KEPT = 8
 
 @dataclass(slots=True, eq=False)
 class _Row:
-    """A record, the seq at which it became what it is, and its bytes once somebody asked for them."""
+    """A record, and the seq at which it became what it is."""
 
     record: Any
     seq: int
-    data: bytes = b""
-
-    def encoded(self) -> bytes:
-        if not self.data:
-            self.data = encode_record(self.record)
-        return self.data
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,8 +104,9 @@ class _Table:
 class Ledger:
     """Answers any number of decks from one stream of snapshots. Belongs to one event loop.
 
-    A row is the same while it is the same object or equal; each keeps the seq at which it last changed and, once
-    asked for, its bytes, so that ten decks cost what one costs.
+    A row is the same while it is the same object or equal; each keeps the seq at which it last changed. The bytes of
+    news are kept until there are others, so that ten decks cost what one costs; those of whole sections are not: few
+    ask for them, and of a large fleet they weigh as much as all its records.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -122,6 +117,7 @@ class Ledger:
         self._notable: object = None
         self._head_changed = 0
         self._answers: dict[tuple[Mark | None, frozenset[str]], bytes] = {}
+        self._bytes: dict[_Row, bytes] = {}
 
     @property
     def mark(self) -> Mark:
@@ -140,6 +136,7 @@ class Ledger:
         self._snapshot = snapshot
         self._head = b""
         self._answers.clear()
+        self._bytes.clear()
         notable = _notable(snapshot)
         if notable != self._notable:
             self._notable = notable
@@ -182,7 +179,7 @@ class Ledger:
         parts = [part for name in SECTIONS if name in asked and (part := self._tables[name].part(seq)) is not None]
         if not self._head:
             self._head = encode_head(self._snapshot)
-        return _lines(self._head, parts)
+        return self._lines(self._head, parts)
 
     def size(self, since: Mark | None, sections: Collection[str]) -> int:
         """About how many rows an answer holds, to choose between one piece and lines."""
@@ -190,15 +187,21 @@ class Ledger:
             return sum(len(self._tables[name].rows) for name in ALWAYS.union(sections))
         return sum(len(part.rows) for name in ALWAYS.union(sections) if (part := self._tables[name].part(since.seq)))
 
+    def _lines(self, head: bytes, parts: list[_Part]) -> Iterator[bytes]:
+        yield head
+        for part in parts:
+            for start in range(0, max(len(part.rows), 1), ROWS_PER_LINE):
+                rows = part.rows[start : start + ROWS_PER_LINE]
+                data = [encode_record(row.record) for row in rows] if part.whole else list(map(self._encoded, rows))
+                first = start == 0
+                yield encode_rows(part.section, part.whole and first, data, part.gone if first else ())
+        yield END
 
-def _lines(head: bytes, parts: list[_Part]) -> Iterator[bytes]:
-    yield head
-    for part in parts:
-        for start in range(0, max(len(part.rows), 1), ROWS_PER_LINE):
-            rows = [row.encoded() for row in part.rows[start : start + ROWS_PER_LINE]]
-            first = start == 0
-            yield encode_rows(part.section, part.whole and first, rows, part.gone if first else ())
-    yield END
+    def _encoded(self, row: _Row) -> bytes:
+        data = self._bytes.get(row)
+        if data is None:
+            data = self._bytes[row] = encode_record(row.record)
+        return data
 
 
 def _notable(snapshot: Snapshot) -> object:

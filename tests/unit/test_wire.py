@@ -228,7 +228,7 @@ def test_equal_rows_made_anew_are_no_change() -> None:
     assert decode_answer(ledger.answer(assembler.mark, {"vitals"})).lines == ()
 
 
-def test_ten_decks_get_the_same_bytes_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ten_decks_get_the_same_news_encoded_once_and_nothing_old_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[Any] = []
     from app.feed import ledger as module
 
@@ -237,11 +237,15 @@ def test_ten_decks_get_the_same_bytes_encoded_once(monkeypatch: pytest.MonkeyPat
     ledger = Ledger()
     ledger.update(snapshot(1, vitals=vitals({f"a{i}": i for i in range(50)})))
     answers = {ledger.answer(None, {"vitals"}) for _ in range(10)}
-    assert len(answers) == 1
-    ledger.update(snapshot(2, vitals=vitals({f"a{i}": i for i in range(51)})))
+    assert (len(answers), len(encoded)) == (1, 50)
+    encoded.clear()
+    ledger.update(snapshot(2, vitals=vitals({f"a{i}": i for i in range(52)})))
     ledger.answer(Mark("e", 1), {"vitals"})
-    b"".join(ledger.lines(None, {"vitals"}))
-    assert len(encoded) == 51
+    b"".join(ledger.lines(Mark("e", 1), {"vitals"}))
+    assert len(encoded) == 2
+    ledger.update(snapshot(3, vitals=vitals({f"a{i}": i for i in range(53)})))
+    ledger.answer(Mark("e", 1), {"vitals"})
+    assert len(encoded) == 2 + 3
 
 
 def test_an_answer_tells_the_instant_it_was_asked_for_however_late_it_is_sent() -> None:
