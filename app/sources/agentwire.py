@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -81,10 +83,14 @@ class Registration(msgspec.Struct, gc=False):
     memory_stats: _Memory | None = None
     process: Process | None = None
 
-    def still(self) -> tuple[object, ...]:
-        """What does not change with every heartbeat."""
+    def still(self) -> bytes:
+        """A digest of what does not change with every heartbeat: the bytes themselves are the most of a fleet."""
         texts = (self.machine_id, self.hostname, self.started_at, self.agent_version, self.state)
-        return (texts, self.labels, self.os_info, self.conditions, self.sub_components)
+        digest = blake2b(repr(texts).encode(), digest_size=16)
+        for raw in (self.labels, self.os_info, self.conditions, self.sub_components):
+            digest.update(raw)
+            digest.update(b"\n")
+        return digest.digest()
 
 
 class _Interface(msgspec.Struct):
@@ -139,11 +145,11 @@ def agent(key: str, wire: Registration) -> Agent:
         key=clean(key, 255),
         machine_id=clean(wire.machine_id, 255),
         hostname=clean(wire.hostname or key, 255),
-        state=clean(wire.state, 40) or "Ready",
+        state=_word(wire.state, 40) or "Ready",
         labels=_pairs(labels),
         started_at=moment(wire.started_at),
-        os=clean(f"{os_info.Distribution[:100]} {os_info.Version[:100]}".strip(), 100),
-        version=clean(wire.agent_version, 60),
+        os=_word(f"{os_info.Distribution[:100]} {os_info.Version[:100]}".strip(), 100),
+        version=_word(wire.agent_version, 60),
         conditions=conditions(wire.conditions),
         sub_components=sub_components(wire.sub_components),
     )
@@ -153,7 +159,7 @@ def conditions(value: msgspec.Raw) -> tuple[Condition, ...]:
     """The conditions of a registration. Raises Unreadable."""
     rows: list[_Condition] = (decode(_conditions, value) or [])[:_MOST]
     return tuple(
-        Condition(clean(one.type, 60), one.status, clean(one.reason), moment(one.last_transition_time)) for one in rows
+        Condition(_word(one.type, 60), one.status, clean(one.reason), moment(one.last_transition_time)) for one in rows
     )
 
 
@@ -161,7 +167,7 @@ def sub_components(value: msgspec.Raw) -> tuple[SubComponent, ...]:
     """The sub-components of a registration, by name. Raises Unreadable."""
     rows: list[tuple[str, _SubComponent]] = sorted((decode(_sub_components, value) or {}).items())
     return tuple(
-        SubComponent(clean(name, 100), clean(part.status, 40), clean(part.address, 200)) for name, part in rows[:_MOST]
+        SubComponent(_word(name, 100), _word(part.status, 40), clean(part.address, 200)) for name, part in rows[:_MOST]
     )
 
 
@@ -195,14 +201,14 @@ def host_facts(key: str, value: bytes, at: datetime) -> HostFacts:
     return HostFacts(
         key=clean(key, 255),
         at=at,
-        architecture=clean(wire.architecture, 40),
-        kernel=clean(wire.kernel_version, 100),
+        architecture=_word(wire.architecture, 40),
+        kernel=_word(wire.kernel_version, 100),
         cpus=whole(wire.cpu_count),
         fqdn=clean(wire.fqdn, 255),
-        service_manager=clean(wire.service_mgr, 60),
-        package_manager=clean(wire.package_mgr, 60),
+        service_manager=_word(wire.service_mgr, 60),
+        package_manager=_word(wire.package_mgr, 60),
         containerized=wire.containerized,
-        primary_interface=clean(wire.primary_interface, 60),
+        primary_interface=_word(wire.primary_interface, 60),
         interfaces=_pairs(interfaces),
         extra=_pairs({name: _plain(value) for name, value in list((wire.facts or {}).items())[:_MOST]}),
     )
@@ -242,7 +248,12 @@ def decode(decoder: msgspec.json.Decoder[Any], value: bytes | msgspec.Raw) -> An
 
 def _pairs(values: Mapping[str, str] | None) -> Pairs:
     some = list((values or {}).items())[:_MOST]
-    return tuple(sorted((clean(name, 200), clean(value, 500)) for name, value in some))
+    return tuple(sorted((_word(name, 200), clean(value, 500)) for name, value in some))
+
+
+def _word(text: str, limit: int) -> str:
+    """A text that many hosts say alike, cleaned and held once for all of them."""
+    return intern(clean(text, limit))
 
 
 def _plain(value: object) -> str:

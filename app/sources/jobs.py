@@ -205,7 +205,7 @@ class JobSource:
             self.table.take_status(key, status.entries.get(key))
         async for key in sliced(_taken(pending["jobs"])):
             self.table.take_job(key, jobs.entries.get(key))
-            jobs.release(key)
+            jobs.release((key,))
         self._pending = {"jobs": set(), "status": set()}  # a set that was large stays large
 
     async def _make(self, fleet: FleetFacts) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from nats.nuid import NUID
@@ -78,6 +78,7 @@ class Bucket:
         self._written_once = written_once
         self._in_order = True  # entries stand in the order of the stream
         self.entries: dict[str, Entry] = {}
+        self._markers = 0  # of these
         self._loaded = 0  # generation of the link in which a whole listing was taken in; 0: none since the last break
         self.error: SourceError | None = None
         self.good_at: datetime | None = None  # our clock, when the entries were last known to be true
@@ -110,11 +111,17 @@ class Bucket:
         entry = self.entries.get(key)
         return entry.revision if entry is not None else 0
 
-    def release(self, key: str) -> None:
-        """The key's value was read and will not be asked for again: its memory is given back."""
-        entry = self.entries.get(key)
-        if entry is not None and entry.value:
-            self.entries[key] = replace(entry, value=b"")
+    @property
+    def live(self) -> int:
+        """How many keys there are, without markers."""
+        return len(self.entries) - self._markers
+
+    def release(self, keys: Iterable[str]) -> None:
+        """The keys' values were read and will not be asked for again: their memory is given back."""
+        for key in keys:
+            entry = self.entries.get(key)
+            if entry is not None and entry.value:
+                self.entries[key] = Entry(b"", entry.revision, entry.at, entry.marker)
 
     def check(self, stream: Stream | None, broker_now: datetime) -> None:
         """Compares with the stream as just listed: re-created, ahead of us, purged, expired. Call once a collection.
@@ -363,11 +370,13 @@ class Bucket:
                 return  # a new listing brings again what is known
             if self._in_order:
                 del self.entries[key]
+            self._markers -= bool(before.marker)
+        self._markers += bool(entry.marker)
         self.entries[key] = entry
         self._changed.add(key)
 
     def _drop(self, key: str) -> None:
-        del self.entries[key]
+        self._markers -= bool(self.entries.pop(key).marker)
         self._changed.add(key)
 
     def _break(self, why: str) -> None:
@@ -391,5 +400,6 @@ class Bucket:
         """Another bucket of the same name: nothing of the old one is there."""
         self._changed.update(self.entries)
         self.entries.clear()
+        self._markers = 0
         self._last = self._stream_last = 0
         self._break("the bucket was re-created")

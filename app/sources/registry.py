@@ -23,7 +23,7 @@ from app.sources.jsapi import JetStreamApi
 from app.sources.keyvalue import Bucket
 from app.sources.kvmessage import Entry
 from app.sources.kvpoll import POLL_EVERY
-from app.sources.members import Member, Members
+from app.sources.members import Members
 from app.sources.namespace import AUTO, Fleet, discover
 from app.sources.presence import GRACE
 from app.sources.states import States
@@ -178,7 +178,7 @@ class FleetSource:
     def _forget(self, name: str) -> None:
         """The bucket is gone or another one: nothing of it is there."""
         if name == "registry":
-            self._members.clear()
+            self._members = Members()
             self._controls.clear()
         elif name == "state":
             self._hosts.clear()
@@ -196,6 +196,7 @@ class FleetSource:
         changes = bucket.changes()
         self._members.take(changes, bucket.entries)
         self._controls.take(changes, bucket.entries)
+        bucket.release(changes)
         self._judge_source("registry", bucket, now, len(self._members.unreadable) + len(self._controls.unreadable))
         if bucket.loaded:  # else heartbeats cannot be seen: nobody is judged by their absence
             grace = self._grace_until is not None and broker_now < self._grace_until
@@ -208,9 +209,11 @@ class FleetSource:
         bucket = self._buckets.get("facts")
         if bucket is None:
             return
-        for full in bucket.changes():
+        changes = bucket.changes()
+        for full in changes:
             if full.startswith(_FACTS):
                 self._take_host_facts(full, bucket.entries.get(full))
+        bucket.release(changes)
         self._judge_source("facts", bucket, now, len(self._unreadable_facts))
 
     def _take_host_facts(self, full: str, entry: Entry | None) -> None:
@@ -235,19 +238,20 @@ class FleetSource:
     # --- together
 
     def _assemble(self) -> FleetFacts:
-        if self._members.moved or self._facts_moved:
-            self._members.moved = self._facts_moved = False
-            members = self._members.shown()
-            self._tables = (
-                {key: member.shown for key, member in members.items() if member.shown is not None},
-                {key: member.vitals for key, member in members.items()},
-                self._host_facts(members),
-            )
-        parts = self._members.parts
+        members = self._members
+        agents, vitals, facts = self._tables
+        if members.moved or self._facts_moved:
+            facts = self._host_facts()
+        if members.moved:
+            agents = dict(members.agents)
+        if members.beaten:
+            vitals = dict(members.vitals)
+        self._tables = agents, vitals, facts
+        members.moved = members.beaten = self._facts_moved = False
+        parts = members.parts
         if parts.moved or self._controls.moved:
             parts.moved = self._controls.moved = False
             self._components = {**self._controls.components(), **parts.components()}
-        agents, vitals, facts = self._tables
         return FleetFacts(
             agents,
             vitals,
@@ -258,19 +262,15 @@ class FleetSource:
             namespaces=tuple(clean(name, 100) for name in self._fleet.namespaces),
             found=self._fleet.found,
             present="registry" in self._buckets,
-            live_keys={
-                bucket.stream: sum(not entry.marker for entry in bucket.entries.values())
-                for bucket in self._buckets.values()
-                if bucket.loaded
-            },
+            live_keys={bucket.stream: bucket.live for bucket in self._buckets.values() if bucket.loaded},
         )
 
-    def _host_facts(self, members: Mapping[str, Member]) -> dict[str, HostFacts]:
+    def _host_facts(self) -> dict[str, HostFacts]:
         found: dict[str, HostFacts] = {}
-        for key, member in members.items():
+        for member in self._members:
             facts = self._facts.get(member.key) or self._facts.get(member.base.machine_id)
             if facts is not None:
-                found[key] = facts
+                found[member.base.key] = facts
         return found
 
     # --- states
