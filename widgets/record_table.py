@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from asyncio import sleep
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from textual import events
 from textual.message import Message
@@ -105,6 +105,11 @@ class RecordTable(RowView):
             self._tell()
             return
         self._settled()
+
+    @property
+    def keys(self) -> Set[str]:
+        """Keys of all rows, shown or not."""
+        return self._order.rows.keys()
 
     def row(self, key: str) -> Row | None:
         """The row of a key, shown or not."""

@@ -37,7 +37,6 @@ class RowOrder:
         self._unmatched: set[str] = set()  # rows that the filter does not let pass
         self._out: dict[str, str] = {}  # rows that are not shown, and why
         self._sort_keys: dict[str, SortKey] = {}
-        self._places: dict[str, int] | None = None
         self._loose = False  # whether rows were held out of their places
         self._sorted = True  # whether `rows` are in order, those that are not shown too
         self._sorter = Sorter(columns, sorting)
@@ -67,9 +66,8 @@ class RowOrder:
 
     def place(self, key: str) -> int | None:
         """Where a row is shown, counted from 0; None where it is not."""
-        if self._places is None:
-            self._places = {key: place for place, key in enumerate(self.keys)}
-        return self._places.get(key)
+        # Asked for one row at a time: a look through thousands of keys costs less than a dictionary of them all.
+        return self.keys.index(key) if key in self.rows and key not in self._out else None
 
     def set_columns(self, columns: Sequence[Column], sorting: Sorting) -> None:
         """Other columns for the rows to come; those there were are forgotten, as their cells no longer fit."""
@@ -174,7 +172,6 @@ class RowOrder:
         out.update(dict.fromkeys(filtered - out.keys(), _FILTERED))
         self.filtered = len(out) - self.hidden
         self.keys = [key for key in rows if key not in out] if out else list(rows)
-        self._places = None
         self._loose = False
 
     def _place_anew(self, left: set[str], came: list[str], *, moved: bool, held: bool) -> bool:
@@ -190,10 +187,7 @@ class RowOrder:
         if settles:
             self.keys.sort(key=self._sort_keys.__getitem__)
             self._loose = False
-        if before == self.keys:
-            return False
-        self._places = None
-        return True
+        return before != self.keys
 
     def _judge_anew(self, fresh: Mapping[str, Row]) -> set[str]:
         """Which of all rows the filter does not let pass; rows that are known are not judged again."""

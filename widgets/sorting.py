@@ -45,7 +45,9 @@ class Sorter:
         one: it holds the name."""
         if known is None:
             name = row.cells[self._name_at]
-            name_key = str(name.order or (name.sort if isinstance(name.sort, str) else name.text)).casefold()
+            folded = str(name.order or (name.sort if isinstance(name.sort, str) else name.text)).casefold()
+            # Thousands of rows: a text that the record holds anyway is not held twice.
+            name_key = row.key if folded == row.key else name.text if folded == name.text else folded
         else:
             name_key = known[-2]
         rank = -row.rank if self.sorting.health else 0

@@ -1,4 +1,5 @@
-"""Job index: which jobs each host takes part in, and which dead letters belong to which job, kept up by changes."""
+"""Job index: how many jobs each host runs and has failed, and which dead letters belong to which job, kept up by
+changes."""
 
 from __future__ import annotations
 
@@ -15,13 +16,12 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class JobIndex:
-    """What rows of jobs, dead letters and agents need of each other."""
+    """What rows of jobs, dead letters and agents need of each other. What only a detail asks for is not kept here: of
+    a large queue a set for each host is a tenth of the deck."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, set[str]] = {}  # by host, as jobs spell it
-        self._running: dict[str, set[str]] = {}
+        self._running: dict[str, set[str]] = {}  # by host, as jobs spell it
         self._failed: dict[str, dict[str, datetime]] = {}
-        self._aimed: dict[str, set[str]] = {}  # jobs by target
         self._letters: dict[str, set[str]] = {}  # letters by job
         self._agents: dict[str, str] = {}  # key by host
         self._short: dict[str, int] = {}  # how many jobs share the first 8 characters
@@ -34,9 +34,9 @@ class JobIndex:
         if "agents" in whole:
             self._agents = {sanitise_host(agent.hostname): key for key, agent in after.agents.items()}
         else:
-            self._agents_changed(keys.get("agents", _NOTHING), before.agents, after.agents, dirty)
+            self._agents_changed(keys.get("agents", _NOTHING), before.agents, after, dirty)
         if "jobs" in whole:
-            for table in (self._jobs, self._running, self._failed, self._aimed, self._short):
+            for table in (self._running, self._failed, self._short):
                 table.clear()
             for key, job in after.jobs.items():
                 self._put(key, job)
@@ -55,17 +55,20 @@ class JobIndex:
         return dirty
 
     def _agents_changed(
-        self, keys: Iterable[str], before: Mapping[str, Agent], after: Mapping[str, Agent], dirty: set[str]
+        self, keys: Iterable[str], before: Mapping[str, Agent], after: Snapshot, dirty: set[str]
     ) -> None:
+        renamed = set()
         for key in keys:
-            old, new = before.get(key), after.get(key)
+            old, new = before.get(key), after.agents.get(key)
             if old is not None and new is not None and old.hostname == new.hostname:
                 continue
             if old is not None:
                 self._agents.pop(sanitise_host(old.hostname), None)
             if new is not None:
                 self._agents[sanitise_host(new.hostname)] = key
-            dirty.update(f"job:{job}" for job in self._aimed.get(key, ()))
+            renamed.add(key)
+        if renamed:
+            dirty.update(f"job:{key}" for key, job in after.jobs.items() if job.target in renamed)
 
     def _job_changed(
         self, key: str, old: Job | None, new: Job | None, letters: Mapping[str, DeadLetter], dirty: set[str]
@@ -95,22 +98,27 @@ class JobIndex:
 
     def _put(self, key: str, job: Job) -> None:
         self._short[key[:8]] = self._short.get(key[:8], 0) + 1
-        if job.target:
-            self._aimed.setdefault(job.target, set()).add(key)
         for each in job.agents:
-            self._jobs.setdefault(each.host, set()).add(key)
             if each.event in ("acknowledged", "started"):
                 self._running.setdefault(each.host, set()).add(key)
             elif each.event == "failed" and each.ended_at is not None:
                 self._failed.setdefault(each.host, {})[key] = each.ended_at
 
     def _take_out(self, key: str, job: Job) -> None:
-        self._short[key[:8]] = self._short.get(key[:8], 1) - 1
-        self._aimed.get(job.target, set()).discard(key)
+        short = key[:8]
+        if (others := self._short.get(short, 1) - 1) > 0:
+            self._short[short] = others
+        else:
+            self._short.pop(short, None)
         for each in job.agents:
-            for table in (self._jobs, self._running):
-                table.get(each.host, set()).discard(key)
-            self._failed.get(each.host, {}).pop(key, None)
+            if (running := self._running.get(each.host)) is not None:
+                running.discard(key)
+                if not running:
+                    del self._running[each.host]
+            if (failed := self._failed.get(each.host)) is not None:
+                failed.pop(key, None)
+                if not failed:
+                    del self._failed[each.host]
 
     def _letters_changed(self, keys: Iterable[str], before: Snapshot, after: Snapshot, dirty: set[str]) -> None:
         for key in keys:
@@ -134,13 +142,6 @@ class JobIndex:
     def name(self, job: str) -> str:
         """The first 8 characters of a job's id; 12 where another one begins with the same."""
         return job[:8] if self._short.get(job[:8], 0) < 2 else job[:12]
-
-    def of_host(self, hostname: str) -> Set[str]:
-        """Keys of the jobs that a host takes part in."""
-        return self._jobs.get(sanitise_host(hostname), _NOTHING)
-
-    def aimed_at(self, target: str) -> Set[str]:
-        return self._aimed.get(target, _NOTHING)
 
     def running(self, hostname: str) -> int:
         """How many jobs a host has begun and not ended."""

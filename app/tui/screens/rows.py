@@ -37,7 +37,6 @@ class Rows:
         self._without = without
         self.fields: tuple[Field, ...] = ()
         self._slice = 0
-        self._known: set[str] = set()
         self._left: list[str] = []
         self._going = False
 
@@ -53,21 +52,18 @@ class Rows:
         if columns != self.table.columns:
             sort = str(options.get("sort", self.view.sort)).casefold()
             self.table.set_columns(columns, sort=sort, reverse=self.view.reverse and sort == self.view.sort)
-            self._known.clear()
         self.fields = fields
         records = self.view.records(picture)
         keys = list(records)
         if len(keys) > PART:
             keys.sort(key=lambda key: not picture.named(self.view.ref(key)))
         self._left = keys[PART:]
-        self._put(keys[:PART], self._known - records.keys())
+        self._put(keys[:PART], self.table.keys - records.keys())
         self._go_on()
 
     def _put(self, keys: Iterable[str], gone: Iterable[str] = ()) -> None:
         records = self.view.records(self._deck.picture)
         present = [key for key in keys if key in records]
-        self._known.difference_update(gone)
-        self._known.update(present)
         self.table.update_rows([self._row(records[key]) for key in present], gone)
 
     def _go_on(self) -> None:

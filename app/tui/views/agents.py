@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.model import text
-from app.model.fleet import HEARTBEAT, Agent, Condition, Presence, Vitals
+from app.model.fleet import HEARTBEAT, Agent, Condition, Presence, Vitals, sanitise_host
 from app.model.jobs import Job
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing
@@ -86,8 +86,12 @@ def _behind(agent: Agent, picture: Picture) -> Cell:
 
 def jobs_of(agent: Agent, picture: Picture) -> list[Job]:
     """The jobs that it takes part in, and those aimed at it that nobody has claimed."""
-    keys = picture.jobs.of_host(agent.hostname) | picture.jobs.aimed_at(agent.key)
-    return [picture.snapshot.jobs[key] for key in keys if key in picture.snapshot.jobs]
+    host = sanitise_host(agent.hostname)
+    return [
+        job
+        for job in picture.snapshot.jobs.values()
+        if job.target == agent.key or any(each.host == host for each in job.agents)
+    ]
 
 
 def _jobs(agent: Agent, picture: Picture) -> Cell:
