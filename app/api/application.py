@@ -22,6 +22,7 @@ from app.api.gates import Gates
 from app.api.guard import BodyLimit, Envelope, HostGuard
 from app.api.health import StatusFirst, StatusPages, health
 from app.api.metrics import Metrics, exposition
+from app.api.polls import Polls, PollsFirst
 from app.api.principal import Owner
 from app.api.probes import probes
 from app.api.tokens import tokens
@@ -32,8 +33,9 @@ from app.worker.board import Board
 class Application:
     """Every route of one worker, once for all of its servers."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, polls: Polls | None = None) -> None:
         self._board = board
+        polls = polls or Polls(board)
         self.routes = _bare()
         self.gates = Gates(self.routes)
         self.metrics = Metrics(board)
@@ -42,19 +44,19 @@ class Application:
         health(self.gates, board, pages)
         exposition(self.gates, self.metrics)
         self._describe()
-        feed(self.gates, board)
+        feed(self.gates, board, polls)
         fleet(self.gates, board)
         attention(self.gates, board)
         tokens(self.gates, board)
-        self._inner = StatusFirst(self.routes, pages)
+        self.inner = PollsFirst(StatusFirst(self.routes, pages), polls)
 
     def socket(self) -> ASGIApp:
         """For a Unix socket that only the owner can reach."""
-        return Envelope(Owner(BodyLimit(self._inner)), self.metrics.count)
+        return Envelope(Owner(BodyLimit(self.inner)), self.metrics.count)
 
     def tcp(self, allowed_hosts: Collection[str], attempts: Attempts | None = None) -> ASGIApp:
         """For TCP: known names only, and a token for everything but the probes."""
-        bearer = Bearer(self._inner, self._board, self.gates.open_paths, attempts)
+        bearer = Bearer(self.inner, self._board, self.gates.open_paths, attempts)
         return Envelope(HostGuard(BodyLimit(bearer), allowed_hosts), self.metrics.count)
 
     def _describe(self) -> None:

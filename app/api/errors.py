@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 
-import msgspec
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-Details = str | Sequence[Mapping[str, str]]
+from app.api.refusals import Details, error_body
 
 
 class Fault(BaseModel):
@@ -39,20 +38,6 @@ def phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
-
-
-def error_body(status: int, error: str, details: Details = "", request_id: str = "") -> bytes:
-    """`error` is a sentence; `details` a text, or for each wrong parameter where (`path`) and what (`message`)."""
-    return msgspec.json.encode(
-        {
-            "error": error,
-            "details": details or error,
-            "code": status,
-            "status": status,
-            "detail": details or error,
-            "request_id": request_id,
-        }
-    )
 
 
 def error_response(

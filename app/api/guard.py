@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import error_body
+from app.api.refusals import error_body
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a request's body; nothing that is posted here comes near."""
@@ -22,6 +23,7 @@ SAFETY = {
     "referrer-policy": "no-referrer",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_log = logging.getLogger(__name__)
 _SPELLINGS = 64
 _SAFETY = [(name.encode(), value.encode()) for name, value in SAFETY.items()]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -57,11 +59,12 @@ class Envelope:
         began = time.perf_counter()
         request_id = _given_id(scope) or os.urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 500
+        status, started = 500, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
+                started = True
                 status = message["status"]
                 headers = list(message.get("headers", ()))
                 present = {name for name, _ in headers}
@@ -72,6 +75,11 @@ class Envelope:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception:  # a fault of ours, where no route was asked yet: nothing of it is shown
+            if started:
+                raise
+            _log.exception("a request could not be answered")
+            await refuse(scope, send_with_headers, 500, "Internal Server Error", close=True)
         finally:
             if self._count is not None:
                 self._count(scope, status, time.perf_counter() - began)

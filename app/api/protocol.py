@@ -7,8 +7,8 @@ import logging
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.api.errors import error_body
 from app.api.peer import peer_uid, welcome
+from app.api.refusals import error_body
 
 REQUEST_PATIENCE = 10.0
 """Seconds in which a request's headers must have come, from the connection or from their first byte."""

@@ -6,11 +6,12 @@ import asyncio
 import socket as sockets
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.api.application import Application
+from app.api.front import Front
 from app.api.protocol import OwnerProtocol, PatientProtocol
 from app.worker.board import Board
 
@@ -34,12 +35,13 @@ async def serve(
     remove. `allowed_hosts` are names besides the loopback's under which TCP may be asked. `tls` are the paths of the
     certificate and the key with which TCP is served; None: without TLS. `ready` is called once both answer.
     """
-    application = Application(board)
-    running = [(_server(application.socket(), OwnerProtocol, keep_alive=30), socket)]
+    front = Front(board)
+    running = [(_server(front.socket(), OwnerProtocol, keep_alive=30), socket)]
     if tcp is not None:
-        running.append((_server(application.tcp(allowed_hosts), PatientProtocol, keep_alive=5, tls=tls), tcp))
+        running.append((_server(front.tcp(allowed_hosts), PatientProtocol, keep_alive=5, tls=tls), tcp))
     tasks = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in running]
     stopping = asyncio.create_task(board.stopping.wait())
+    preparing = None
     try:
         for (server, _), task in zip(running, tasks, strict=True):
             up = asyncio.create_task(server.up.wait())
@@ -47,6 +49,7 @@ async def serve(
             up.cancel()
         if all(server.started for server, _ in running):
             ready()
+            preparing = asyncio.create_task(front.prepare())
             await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         # The socket first: meanwhile a readiness probe over TCP still hears that this worker is stopping.
         for (server, _), task in zip(running, tasks, strict=True):
@@ -54,13 +57,16 @@ async def serve(
             await asyncio.wait([task], timeout=_HEAD_START)
         await asyncio.gather(*tasks)
     finally:
-        stopping.cancel()
+        aside: list[asyncio.Task[Any]] = [stopping] if preparing is None else [stopping, preparing]
+        for task in aside:
+            task.cancel()
         for (server, bound), task in zip(running, tasks, strict=True):
             task.cancel()
             for connection in list(server.server_state.connections):
                 connection.transport.abort()
             bound.close()
-        await asyncio.gather(stopping, *tasks, return_exceptions=True)
+        await asyncio.gather(*aside, *tasks, return_exceptions=True)
+        await front.end()
 
 
 class _Server(uvicorn.Server):

@@ -47,6 +47,17 @@ def _field(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
 
 
+def parent_pipe(arguments: Sequence[str]) -> int | None:
+    """The descriptor in the command line with which a deck starts its worker; None for any other command line.
+
+    What waits for that worker does not wait for the full parser.
+    """
+    match arguments:
+        case ["worker", "--parent-fd", number] if number.isascii() and number.isdigit():
+            return int(number)
+    return None
+
+
 def options_first(arguments: Sequence[str]) -> list[str]:
     """The same arguments with the options of every command moved to the front, up to a `--`."""
     moved: list[str] = []

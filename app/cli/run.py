@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from app.cli.arguments import command_of, deck_flags, options_first
+from app.cli.arguments import command_of, deck_flags, options_first, parent_pipe
 
 if TYPE_CHECKING:
     from app.tui.options import Onward
@@ -35,6 +35,10 @@ class Failure(Exception):
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and gives its exit code."""
     try:
+        if (descriptor := parent_pipe(arguments)) is not None:
+            from app.cli.worker import run_in_foreground
+
+            return run_in_foreground(None, parent_fd=descriptor)
         flags = None if COMPLETE in os.environ else deck_flags(arguments)
         return _parsed(arguments) if flags is None else deck(flags)
     except Failure as error:

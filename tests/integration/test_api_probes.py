@@ -9,10 +9,10 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from app.api import feed as feed_module
 from app.api.application import Application
 from app.api.guard import BODY_LIMIT
 from app.feed.assembler import Assembler
+from app.feed.ledger import Ledger
 from app.feed.wire import BYE, WIRE
 from app.model.broker import Stream
 from app.model.snapshot import Snapshot
@@ -258,7 +258,7 @@ async def test_a_fault_of_ours_is_a_500_without_its_reason(board: Board, monkeyp
     def broken(*_: object) -> None:
         raise RuntimeError("secret reason")
 
-    monkeypatch.setattr(feed_module.Ledger, "update", broken)
+    monkeypatch.setattr(Ledger, "update", broken)
     transport = httpx.ASGITransport(Application(board).socket(), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://worker") as asking:
         answer = await asking.get("/api/v1/feed")
