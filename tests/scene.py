@@ -15,7 +15,7 @@ from app.model.fleet import Agent, Vitals
 from app.model.jobs import DeadLetter, Job, JobAgent, JobStatus
 from app.model.rates import History
 from app.model.snapshot import ApiUse, Capability, Site, Snapshot, SourceState, SourceStatus
-from app.model.triage import Triage
+from app.model.triage.judging import Triage
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 SOURCES = ("account", "streams", "consumers", "registry", "jobs", "deadletters", "services")

@@ -232,7 +232,9 @@ def _explain(
     stream: Annotated[str, typer.Option(metavar="STREAM", help="With the thresholds of this stream.")] = "",
 ) -> int:
     """What a rule means, when it stays silent, and the thresholds in force with where each comes from."""
-    from app.model.triage import RULES, ThresholdError, Triage
+    from app.model.triage.judging import Triage
+    from app.model.triage.rules import RULES
+    from app.model.triage.thresholds import ThresholdError
     from app.tui.commands import nearest
 
     settings = _settings(context)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from app.model import text
 from app.model.broker import Tier
 from app.model.components import ComponentKind
-from app.model.triage.correlate import for_many
+from app.model.triage.many import for_many
 from app.tui import sentences
 from app.tui.lines import Line
 from app.tui.picture import Picture

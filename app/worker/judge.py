@@ -9,7 +9,7 @@ from app.model.broker import Flow
 from app.model.findings import Finding
 from app.model.rates import History
 from app.model.snapshot import Count, Snapshot, Verdict
-from app.model.triage import Triage
+from app.model.triage.judging import Triage
 from app.model.triage.standing import counts, stale_sections, standings, verdict
 
 

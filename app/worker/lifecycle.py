@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from app import __version__
-from app.model.triage import ThresholdError
+from app.model.triage.thresholds import ThresholdError
 from app.settings import Settings, SettingsError, places
 from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint

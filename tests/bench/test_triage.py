@@ -14,7 +14,7 @@ from app.model.broker import Connection, Consumer, LinkState, Stream
 from app.model.fleet import Agent, Condition, Presence
 from app.model.rates import History
 from app.model.snapshot import Capability, Site, Snapshot, SourceState, SourceStatus
-from app.model.triage import Triage
+from app.model.triage.judging import Triage
 from app.model.triage.standing import counts, stale_sections, standings, verdict
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from app.model.fleet import Agent, Presence, Vitals
 from app.model.jobs import DeadLetter, Job, JobAgent, JobStatus
 from app.model.rates import History
 from app.model.snapshot import Capability, Site, Snapshot, SourceState, SourceStatus
-from app.model.triage import Triage
+from app.model.triage.judging import Triage
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 JOBS, AGENTS, TICKS = 20_000, 10_000, 40

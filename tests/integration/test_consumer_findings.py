@@ -13,7 +13,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from app.model.findings import Finding, Severity
 from app.model.rates import History
 from app.model.snapshot import Capability, Site, Snapshot
-from app.model.triage import Triage
+from app.model.triage.judging import Triage
 from app.sources.jetstream import BrokerFacts
 from tests.integration.watching import Watch, client, utc, watching
 from tests.nats_server import NatsServer

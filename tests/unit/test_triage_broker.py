@@ -285,7 +285,7 @@ def test_a_bucket_that_is_deleted_takes_its_finding_along(scene: Scene) -> None:
 def test_without_a_time_nothing_is_judged(scene: Scene) -> None:
     from app.model.rates import History
     from app.model.snapshot import Snapshot
-    from app.model.triage import Triage
+    from app.model.triage.judging import Triage
 
     assert not Triage().judge(Snapshot(), History())
 

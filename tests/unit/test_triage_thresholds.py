@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.model.triage import RULES, ThresholdError, Triage
-from app.model.triage.rules import THRESHOLDS
-from app.model.triage.thresholds import Thresholds, Unit, seconds_of, value_of, written
+from app.model.triage.judging import Triage
+from app.model.triage.rules import RULES, THRESHOLDS
+from app.model.triage.thresholds import ThresholdError, Thresholds, Unit, seconds_of, value_of, written
 
 
 def limits(configured: dict, rule: str = "consumer.no_client", stream: str = "", metadata: tuple = ()) -> tuple:

@@ -11,10 +11,7 @@ from app.model.triage import nats, plainest, unregistered, unused
 from app.model.triage.candidates import Context
 from app.model.triage.effects import Begun, Findings, Links
 from app.model.triage.felt import Felt
-from app.model.triage.groups import TOGETHER, Groups, fold_agents
-from app.model.triage.unused import UNUSED
-
-__all__ = ["TOGETHER", "UNUSED", "correlate", "for_many"]
+from app.model.triage.groups import Groups, fold_agents
 
 
 def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, groups: Groups, felt: Felt) -> Findings:
@@ -36,11 +33,6 @@ def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, grou
     _fold_site(findings)
     _count(findings)
     return _ordered(findings)
-
-
-def for_many(finding: Finding) -> bool:
-    """Whether a finding only says once what others, folded under it, say each of their own row."""
-    return finding.id == UNUSED or finding.id.startswith((TOGETHER, unregistered.PREFIX))
 
 
 def _fold_site(findings: Findings) -> None:

@@ -11,9 +11,8 @@ from app.model.fleet import Agent, Presence
 from app.model.triage import agents
 from app.model.triage.candidates import Context, instant, length
 from app.model.triage.felt import Felt
+from app.model.triage.many import TOGETHER
 
-TOGETHER = agents.GONE + "|+"
-"""Begins the id of a finding that speaks for several agents."""
 _REFS = 50
 """References that one finding for many names: each of the many has a finding of its own with its own."""
 

@@ -11,7 +11,7 @@ from app.model.findings import Finding, Severity
 from app.model.fleet import Agent, Presence
 from app.model.health import Health
 from app.model.snapshot import Count, Snapshot, SourceStatus, Verdict
-from app.model.triage.correlate import for_many
+from app.model.triage.many import for_many
 from app.model.triage.nats import CREDENTIALS, UNREACHABLE
 
 SOURCE_OF = {

@@ -11,9 +11,8 @@ from app.model.findings import Evidence, Finding, Severity, Step
 from app.model.text import count
 from app.model.triage import consumers, stalled
 from app.model.triage.candidates import Context, instant, length
+from app.model.triage.many import UNREGISTERED
 
-PREFIX = consumers.NO_CLIENT + "|+"
-"""Begins the id of a finding that speaks for all consumers of one machine."""
 _LEAST = 2
 
 
@@ -48,7 +47,7 @@ def _machine(machine: str, members: list[Finding], context: Context) -> Finding:
         said = f" for {length(context.age(first.since), exact=False)}"
     facts = context.snapshot.facts.get(machine)
     return Finding(
-        f"{PREFIX}{machine}",
+        f"{UNREGISTERED}{machine}",
         consumers.NO_CLIENT,
         max((each.severity for each in members), key=lambda level: level.rank, default=Severity.WARN),
         "agent",

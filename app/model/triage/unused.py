@@ -10,9 +10,8 @@ from app.model.fleet import Agent
 from app.model.triage import abandoned
 from app.model.triage.candidates import Context, length
 from app.model.triage.groups import since
+from app.model.triage.many import UNUSED
 
-UNUSED = abandoned.ABANDONED + "|+"
-"""The id of the finding that speaks for all of them."""
 _REFS = 50
 
 
