@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from app.model.scoring import Dimension, Weights
+
 
 @dataclass(frozen=True)
 class Act:
@@ -17,7 +19,7 @@ class Act:
         raise NotImplementedError
 
     @property
-    def body(self) -> Mapping[str, str]:
+    def body(self) -> Mapping[str, object]:
         return {}
 
 
@@ -41,7 +43,7 @@ class ChooseNamespace(Act):
         return "/api/v1/namespace"
 
     @property
-    def body(self) -> Mapping[str, str]:
+    def body(self) -> Mapping[str, object]:
         return {"namespace": self.namespace}
 
 
@@ -57,7 +59,7 @@ class Acknowledge(Act):
         return f"/api/v1/findings/{quote(self.finding, safe='')}/ack"
 
     @property
-    def body(self) -> Mapping[str, str]:
+    def body(self) -> Mapping[str, object]:
         return {"note": self.note}
 
 
@@ -74,7 +76,7 @@ class Snooze(Act):
         return f"/api/v1/findings/{quote(self.finding, safe='')}/snooze"
 
     @property
-    def body(self) -> Mapping[str, str]:
+    def body(self) -> Mapping[str, object]:
         return {"until": self.until.isoformat(), "note": self.note}
 
 
@@ -92,7 +94,7 @@ class Mute(Act):
         return "/api/v1/mutes"
 
     @property
-    def body(self) -> Mapping[str, str]:
+    def body(self) -> Mapping[str, object]:
         return {"rule": self.rule, "subject": self.subject, "until": self.until.isoformat(), "note": self.note}
 
 
@@ -105,3 +107,27 @@ class TakeBack(Act):
     @property
     def path(self) -> str:
         return f"/api/v1/marks/{quote(self.mark, safe='')}/remove"
+
+
+@dataclass(frozen=True)
+class SetWeights(Act):
+    """From now on scores are weighted so, for everybody: each 0 to 1, together 0.95 to 1.05."""
+
+    weights: Weights
+
+    @property
+    def path(self) -> str:
+        return "/api/v1/weights"
+
+    @property
+    def body(self) -> Mapping[str, object]:
+        return {dimension.value: self.weights.of(dimension) for dimension in Dimension}
+
+
+@dataclass(frozen=True)
+class ResetWeights(Act):
+    """Scores are weighted as configured again."""
+
+    @property
+    def path(self) -> str:
+        return "/api/v1/weights/reset"

@@ -93,11 +93,11 @@ class Link:
         """The answer to a question. LinkError with the worker's own sentence where it has none."""
         return await self._asked("GET", path)
 
-    async def post(self, path: str, body: Mapping[str, str]) -> bytes:
+    async def post(self, path: str, body: Mapping[str, object]) -> bytes:
         """Tells the worker something: its answer. LinkError with the worker's own sentence where it does not do it."""
         return await self._asked("POST", path, body)
 
-    async def _asked(self, method: str, path: str, body: Mapping[str, str] | None = None) -> bytes:
+    async def _asked(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bytes:
         import httpx
 
         try:

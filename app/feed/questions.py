@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 
 from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
+from app.model.scoring import ScoreDetail
+from app.model.sessions import SessionDetail
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -68,6 +70,34 @@ class SubjectsOf(Question[Subjects]):
     @property
     def path(self) -> str:
         return f"/api/v1/streams/{_part(self.stream)}/subjects?limit={self.limit}"
+
+
+@dataclass(frozen=True)
+class ScoreOf(Question[ScoreDetail]):
+    """Everything of one AI agent's score in a window of so many days."""
+
+    agent: str
+    window: int
+    answer = ScoreDetail
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/scores/{_part(self.agent)}?window={self.window}"
+
+
+@dataclass(frozen=True)
+class SessionOf(Question[SessionDetail]):
+    """A session with its events by time; those around an event, where there are more than `limit`."""
+
+    key: str
+    around: str = ""  # id of an event; empty: around the one to look at first
+    limit: int = 500
+    answer = SessionDetail
+
+    @property
+    def path(self) -> str:
+        query = urlencode({"around": self.around, "limit": self.limit} if self.around else {"limit": self.limit})
+        return f"/api/v1/sessions/{_part(self.key)}?{query}"
 
 
 def _part(name: str) -> str:

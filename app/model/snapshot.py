@@ -17,6 +17,8 @@ from app.model.findings import Finding
 from app.model.fleet import Agent, HostFacts, Vitals
 from app.model.health import Health
 from app.model.jobs import DeadLetter, Job, Queue
+from app.model.scoring import Score
+from app.model.sessions import AiAgent, Intake, Session
 
 
 class SourceStatus(StrEnum):
@@ -86,6 +88,8 @@ class Site:
     version: str = ""  # of the worker
     actions: bool = False
     api: ApiUse = ApiUse()
+    intake: Intake = Intake()
+    window: int = 7  # days of the scores that findings are about, and that are shown where no other window is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,9 @@ SECTIONS: Mapping[str, type] = MappingProxyType(
         "deadletters": DeadLetter,
         "events": Event,
         "marks": Mark,
+        "ai": AiAgent,
+        "scores": Score,
+        "sessions": Session,
     }
 )
 """The tables of a snapshot, by name, and the record in each. Every record has a `key`."""
@@ -169,6 +176,9 @@ class Snapshot:
     deadletters: Mapping[str, DeadLetter] = field(default_factory=lambda: _EMPTY)
     events: Mapping[str, Event] = field(default_factory=lambda: _EMPTY)  # newest last
     marks: Mapping[str, Mark] = field(default_factory=lambda: _EMPTY)
+    ai: Mapping[str, AiAgent] = field(default_factory=lambda: _EMPTY)  # agents that publish session events
+    scores: Mapping[str, Score] = field(default_factory=lambda: _EMPTY)  # of `site.window`, and of windows looked at
+    sessions: Mapping[str, Session] = field(default_factory=lambda: _EMPTY)  # those last heard of
 
     def section(self, name: str) -> Mapping[str, Any]:
         """One table by its name in `SECTIONS`."""

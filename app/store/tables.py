@@ -1,11 +1,15 @@
 """The tables, in words that every database understands. `migrations/` makes them; a test compares the two.
 
-Instants are whole microseconds since 1970 in UTC (`moments`), numbers are integers, JSON is text.
+Instants are whole microseconds since 1970 in UTC (`moments`), numbers are integers, JSON is text. Of sessions, which
+are scored in milliseconds, instants are whole milliseconds, days are whole days since 1970 in UTC, and money is in
+nano-dollars: what is summed again gives the very same sum.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, Text
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 _COUNTED = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only what it calls INTEGER
@@ -76,6 +80,162 @@ class MarkRow(SQLModel, table=True):
     level: str | None = None
     measured: float | None = None
     joined: int
+
+
+class AiAgentRow(SQLModel, table=True):
+    """An agent that publishes session events. `n` stands for it in the other tables."""
+
+    __tablename__ = "ai_agent"
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    id: str = Field(unique=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    name_key: str  # of the event that named it: the one that comes first names it for good
+    first_seen: int = Field(sa_type=BigInteger)
+    last_seen: int = Field(sa_type=BigInteger)
+
+
+class SessionRow(SQLModel, table=True):
+    """A session, as its events tell it. `keys` says which event each of its texts is of, as JSON: see `folding`."""
+
+    __tablename__ = "session"
+    __table_args__: Any = (
+        Index("session_by_day", "day", "agent_n", "started_at"),
+        Index("session_by_agent", "agent_n", "started_at"),
+        Index("session_by_last", "last_at"),
+    )
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    id: str = Field(unique=True, sa_type=Text)
+    agent_n: int = Field(sa_type=BigInteger)
+    agent_name: str = Field(sa_type=Text)
+    started_at: int = Field(sa_type=BigInteger)
+    day: int  # of `started_at`
+    last_at: int = Field(sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    status: str  # active, completed, error
+    events: int
+    errors: int
+    tool_calls: int
+    tool_failures: int
+    cost: int = Field(sa_type=BigInteger)
+    llm_calls: int
+    input_tokens: int = Field(sa_type=BigInteger)
+    output_tokens: int = Field(sa_type=BigInteger)
+    model: str = Field(sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    label: str = Field(sa_type=Text)
+    tags: str = Field(sa_type=Text)
+    keys: str = Field(sa_type=Text)
+
+
+class OriginRow(SQLModel, table=True):
+    """A stream that events came from, in one of its lives: a stream that is made again counts from 1 again."""
+
+    __tablename__ = "origin"
+    __table_args__: Any = (UniqueConstraint("stream", "created"),)
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    stream: str = Field(sa_type=Text)
+    created: str  # as the server writes it
+
+
+class EventRow(SQLModel, table=True):
+    """One event of a session. The row is kept as long as the session is, so that a resend stays harmless; payload and
+    metadata go earlier."""
+
+    __tablename__ = "event"
+    __table_args__: Any = (
+        Index("event_by_session", "session_n", "at"),
+        Index(
+            "event_by_place", "origin_n", "seq", "place", unique=True,
+            sqlite_where=text("origin_n IS NOT NULL"), postgresql_where=text("origin_n IS NOT NULL"),
+        ),
+        Index(
+            "event_by_id", "session_n", "agent_n", "id", unique=True,
+            sqlite_where=text("id IS NOT NULL"), postgresql_where=text("id IS NOT NULL"),
+        ),
+    )  # fmt: skip
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    session_n: int = Field(sa_type=BigInteger)
+    agent_n: int = Field(sa_type=BigInteger)
+    at: int = Field(sa_type=BigInteger)
+    type: str
+    severity: str
+    id: str | None = Field(default=None, sa_type=Text)  # that its client gave it
+    origin_n: int | None = Field(default=None, sa_type=BigInteger)
+    seq: int | None = Field(default=None, sa_type=BigInteger)  # of its message in the stream
+    place: int | None = None  # in its message
+    size: int  # bytes of the payload as it came, if only its beginning is kept; else 0
+    payload: str | None = Field(default=None, sa_type=Text)
+    metadata_: str | None = Field(default=None, sa_type=Text, sa_column_kwargs={"name": "metadata"})
+
+
+class ToolRow(SQLModel, table=True):
+    """Tool calls of an agent at one instant, and how many failed: what partial days of a window are counted from."""
+
+    __tablename__ = "tool"
+    __table_args__: Any = {"sqlite_with_rowid": False}
+
+    day: int = Field(primary_key=True)
+    agent_n: int = Field(primary_key=True, sa_type=BigInteger)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+    calls: int
+    failures: int
+
+
+class DayRow(SQLModel, table=True):
+    """Sums of an agent's sessions that began on a day, and of its tool calls on that day."""
+
+    __tablename__ = "day"
+    __table_args__: Any = (Index("day_by_agent", "agent_n", "day"), {"sqlite_with_rowid": False})
+
+    day: int = Field(primary_key=True)
+    agent_n: int = Field(primary_key=True, sa_type=BigInteger)
+    sessions: int
+    bad: int  # with errors
+    completed: int
+    failed: int  # ended in error
+    ended: int  # with an end, whose times are in `duration`
+    duration: int = Field(sa_type=BigInteger)  # milliseconds
+    cost: int = Field(sa_type=BigInteger)
+    calls: int
+    failures: int
+
+
+class ScoreRow(SQLModel, table=True):
+    """An agent's score of a day, in hundredths of a point."""
+
+    __tablename__ = "score"
+    __table_args__: Any = {"sqlite_with_rowid": False}
+
+    agent_n: int = Field(primary_key=True, sa_type=BigInteger)
+    day: int = Field(primary_key=True)
+    overall: int
+    error_rate: int
+    cost_efficiency: int
+    tool_success: int
+    latency: int
+    completion_rate: int
+    sessions: int
+    kept_at: int = Field(sa_type=BigInteger)
+
+
+class DeadLetterRow(SQLModel, table=True):
+    """Something on the sessions stream that is no event that we understand, and why."""
+
+    __tablename__ = "dead_letter"
+    __table_args__: Any = (UniqueConstraint("origin_n", "seq", "place"),)
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    origin_n: int = Field(sa_type=BigInteger)
+    seq: int = Field(sa_type=BigInteger)
+    place: int  # in its message; -1: the message as a whole
+    at: int = Field(sa_type=BigInteger)  # when it was put aside
+    subject: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    body: str = Field(sa_type=Text)  # its beginning
 
 
 METADATA = SQLModel.metadata
