@@ -432,7 +432,7 @@ def test_another_wire_is_told_even_if_nothing_else_is_as_we_know_it() -> None:
         b"\n",
         b"<html>",
         b"\xff\xfe",
-        b'{"wire":2}\n{"end":true}\n',
+        b'{"wire":%d}\n{"end":true}\n' % WIRE,
         Ledger().answer(None, ()).removesuffix(b'{"end":true}\n'),
         Ledger().answer(None, ()).replace(b'"findings"', b'"nonsense"'),
         Ledger().answer(None, ()).replace(b'"rows":[]', b'"rows":[{"id":1}]'),
