@@ -94,6 +94,8 @@ class DimensionScore:
     has_data: bool = True  # False: nothing to score or to compare with, the 100 stands for that
     change: float | None = None  # since the window before; None without one
     previous_raw: float | None = None
+    part: int = 0  # `raw` exactly: `part` of `of` (sessions, calls), nano-dollars or milliseconds over sessions
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +159,56 @@ class ScoreDetail:
     recent: tuple[Session, ...]  # newest first
     weights: Weights = Weights()
     weights_changed: datetime | None = None
+
+
+def describe(dimension: DimensionScore, score: Score) -> str:
+    """What a dimension was scored by, in the words of AgentLens's API: `5% error rate across 40 sessions`."""
+    match dimension.name:
+        case Dimension.ERROR_RATE:
+            return f"{_percent(dimension)} error rate across {_sessions(score.sessions)}"
+        case Dimension.COST_EFFICIENCY:
+            return f"Average cost ${_dollars(dimension)} per session"
+        case Dimension.TOOL_SUCCESS:
+            return f"{_percent(dimension)} tool call success rate" if dimension.has_data else "No tool calls in window"
+        case Dimension.LATENCY:
+            return (
+                f"Average latency {dimension.raw:.0f}ms"
+                if dimension.of or dimension.raw
+                else "No session ended in window"
+            )
+        case Dimension.COMPLETION_RATE:
+            return f"{_percent(dimension)} session completion rate"
+
+
+def basis(dimension: DimensionScore, score: Score) -> str:
+    """`describe`, but it says where the 100 stands for no data, and which sessions could not have completed yet."""
+    if not dimension.has_data:
+        tools = dimension.name is Dimension.TOOL_SUCCESS
+        return f"n/a (counts as 100): {'no tool calls' if tools else 'nothing to compare with'}"
+    if dimension.name is Dimension.COMPLETION_RATE and score.running:
+        return f"{score.completed} of {score.sessions} completed, {score.running} still running"
+    return describe(dimension, score)
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session" if count == 1 else f"{count} sessions"
+
+
+def _percent(dimension: DimensionScore) -> str:
+    """A share in whole percent, half up; 0% and 100% are said only where they are exactly so."""
+    part, of = (dimension.part, dimension.of) if dimension.of else (int(dimension.raw * 10_000 + 0.5), 10_000)
+    whole = (200 * part + of) // (2 * of)
+    if part in (0, of) or 0 < whole < 100:
+        return f"{whole}%"
+    tenths = (2000 * part + of) // (2 * of)
+    if 0 < tenths < 1000:
+        return f"{tenths / 10:.1f}%"
+    return "under 0.1%" if tenths == 0 else "over 99.9%"
+
+
+def _dollars(dimension: DimensionScore) -> str:
+    """Dollars with two to four decimals, half up."""
+    nano, of = (dimension.part, dimension.of) if dimension.of else (round(dimension.raw * 1e9), 1)
+    units = (2 * nano + of * 10**5) // (2 * of * 10**5)
+    text = f"{units / 10_000:.4f}"
+    return text[:-2] + text[-2:].rstrip("0")

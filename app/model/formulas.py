@@ -1,0 +1,187 @@
+"""Formulas of the scores: from sums over sessions and tool calls to a score with what moved it (AgentLens's)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+
+from app.model.scoring import FEW, Bands, Dimension, DimensionScore, Score, Trend, Weights
+
+BASELINE = 30
+"""Days back from now at which the baseline begins; it ends where the window begins."""
+STEADY = 500
+"""Hundredths of a point of difference up to which a score is stable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums over the sessions that began in a span of time, and over the tool calls of that span. They can be added and
+    subtracted without loss."""
+
+    sessions: int = 0
+    bad: int = 0  # with errors
+    completed: int = 0
+    failed: int = 0  # ended in error
+    ended: int = 0  # with an end, whose times are in `duration`
+    duration: int = 0  # milliseconds
+    cost: int = 0  # nano-dollars
+    calls: int = 0
+    failures: int = 0
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*(mine + its for mine, its in zip(self.values, other.values, strict=True)))
+
+    def __sub__(self, other: Sums) -> Sums:
+        return Sums(*(mine - its for mine, its in zip(self.values, other.values, strict=True)))
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return (
+            self.sessions, self.bad, self.completed, self.failed, self.ended,
+            self.duration, self.cost, self.calls, self.failures,
+        )  # fmt: skip
+
+
+NOTHING = Sums()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One dimension of one window: its score, and what it was measured by."""
+
+    score: float  # 0 to 100, two decimals
+    raw: float
+    part: int
+    of: int
+    has_data: bool = True
+
+
+def score(
+    agent: str, window: int, current: Sums, baseline: Sums, previous: Sums, weights: Weights, bands: Bands
+) -> Score:
+    """The score of an agent with sessions in the window; ValueError if `current` has none.
+
+    `baseline` is of [now - 30 d, now - window], nothing for windows of 30 days and more; `previous` of
+    [now - 2 windows, now - window]. Both windows are compared with that one baseline, and weighed by `weights`.
+    """
+    if current.sessions <= 0:
+        raise ValueError("no sessions in the window")
+    now = _measured(current, baseline)
+    before = _measured(previous, baseline) if previous.sessions else None
+    total = weights.total
+    shares = [weights.of(dimension) / total for dimension in Dimension]
+    overall = _weighed(now, shares)
+    last = None if before is None else _weighed(before, shares)
+    delta = 0 if last is None else floor((overall - last) * 100 + 0.5)
+    changes = [None] * len(shares) if before is None else _changes(now, before, shares, delta)
+    rounded = _rounded(overall, 2)
+    return Score(
+        key=f"{window}/{agent}",
+        agent=agent,
+        window=window,
+        overall=rounded,
+        dimensions=tuple(
+            DimensionScore(
+                name=dimension,
+                score=it.score,
+                weight=weights.of(dimension),
+                raw=it.raw,
+                points=_rounded(it.score * share, 2),
+                max_points=_rounded(100 * share, 2),
+                has_data=it.has_data,
+                change=None if change is None else change / 100,
+                previous_raw=None if before is None else before[place].raw,
+                part=it.part,
+                of=it.of,
+            )
+            for place, (dimension, it, share, change) in enumerate(zip(Dimension, now, shares, changes, strict=True))
+        ),
+        sessions=current.sessions,
+        completed=current.completed,
+        running=current.sessions - current.completed - current.failed,
+        trend=_trend(delta),
+        delta=delta / 100,
+        previous=None if last is None else _rounded(last, 2),
+        previous_sessions=previous.sessions,
+        residual=0.0 if before is None else (delta - sum(change or 0 for change in changes)) / 100,
+        band=bands.of(rounded),
+        low_confidence=current.sessions < FEW,
+    )
+
+
+def _measured(window: Sums, baseline: Sums) -> tuple[_Measured, ...]:
+    """The five dimensions, in their order."""
+    return (
+        _errors(window.bad, window.sessions),
+        _cost(window, baseline),
+        _tools(window.calls, window.failures),
+        _latency(window, baseline),
+        _completion(window.completed, window.sessions),
+    )
+
+
+def _errors(bad: int, sessions: int) -> _Measured:
+    rate = bad / sessions
+    return _Measured(_rounded((1 - rate) * 100, 2), _rounded(rate, 4), bad, sessions)
+
+
+def _cost(window: Sums, baseline: Sums) -> _Measured:
+    """100 at the baseline's average or under it, 0 at twice of it."""
+    mean = window.cost / window.sessions / 1e9
+    usual = baseline.cost / baseline.sessions / 1e9 if baseline.sessions else 0.0
+    points = 100 - (mean / usual - 1) * 100 if mean and usual else 100.0
+    return _Measured(_limited(points), _rounded(mean, 6), window.cost, window.sessions, has_data=usual != 0)
+
+
+def _tools(calls: int, failures: int) -> _Measured:
+    """Failures can be more than calls, whose answers may come in a later window than they."""
+    if calls == 0:
+        return _Measured(100.0, 1.0, 0, 0, has_data=False)
+    worked = max(calls - failures, 0)
+    return _Measured(_rounded(worked / calls * 100, 2), _rounded(worked / calls, 4), worked, calls)
+
+
+def _latency(window: Sums, baseline: Sums) -> _Measured:
+    """Of whole sessions: 100 at the baseline's average or under it, 0 at three times of it."""
+    mean = window.duration / window.ended if window.ended else 0.0
+    usual = baseline.duration / baseline.ended if baseline.ended else 0.0
+    points = 100 - (mean / usual - 1) * 50 if mean and usual else 100.0
+    has_data = window.ended > 0 and usual != 0
+    return _Measured(_limited(points), _rounded(mean, 0), window.duration, window.ended, has_data)
+
+
+def _completion(completed: int, sessions: int) -> _Measured:
+    rate = completed / sessions
+    return _Measured(_rounded(rate * 100, 2), _rounded(rate, 4), completed, sessions)
+
+
+def _weighed(dimensions: tuple[_Measured, ...], shares: list[float]) -> float:
+    """The overall score, not rounded."""
+    return min(max(sum(it.score * share for it, share in zip(dimensions, shares, strict=True)), 0.0), 100.0)
+
+
+def _changes(now: tuple[_Measured, ...], before: tuple[_Measured, ...], shares: list[float], delta: int) -> list[int]:
+    """What each dimension has of the difference, all in hundredths of a point: their sum is `delta` by the largest
+    remainders."""
+    exact = [round((it.score - its.score) * share * 100, 6) for it, its, share in zip(now, before, shares, strict=True)]
+    changes = [floor(each) for each in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda place: changes[place] - exact[place])
+    for place in by_remainder[: max(delta - sum(changes), 0)]:
+        changes[place] += 1
+    return changes
+
+
+def _trend(delta: int) -> Trend:
+    if abs(delta) <= STEADY:
+        return Trend.STABLE
+    return Trend.IMPROVING if delta > 0 else Trend.DEGRADING
+
+
+def _limited(points: float) -> float:
+    return _rounded(min(max(points, 0.0), 100.0), 2)
+
+
+def _rounded(value: float, digits: int) -> float:
+    """Half up, as JavaScript's Math.round does."""
+    scale = 10.0**digits
+    return floor(value * scale + 0.5) / scale
