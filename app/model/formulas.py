@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor
+from typing import NamedTuple
 
 from app.model.scoring import FEW, Bands, Dimension, DimensionScore, Score, Trend, Weights
 
@@ -43,10 +44,10 @@ class Sums:
 
 
 NOTHING = Sums()
+_ORDER = tuple(Dimension)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
+class _Measured(NamedTuple):
     """One dimension of one window: its score, and what it was measured by."""
 
     score: float  # 0 to 100, two decimals
@@ -69,44 +70,48 @@ def score(
     now = _measured(current, baseline)
     before = _measured(previous, baseline) if previous.sessions else None
     total = weights.total
-    shares = [weights.of(dimension) / total for dimension in Dimension]
-    overall = _weighed(now, shares)
-    last = None if before is None else _weighed(before, shares)
-    delta = 0 if last is None else floor((overall - last) * 100 + 0.5)
-    changes = [None] * len(shares) if before is None else _changes(now, before, shares, delta)
-    rounded = _rounded(overall, 2)
+    shares = [weight / total for weight in weights.values]
+    exact = _weighed(now, shares)
+    overall = _rounded(exact, 100)
+    last: float | None = None
+    delta = 0  # in hundredths of a point
+    changes: list[int] = []
+    if before is not None:
+        exact_last = _weighed(before, shares)
+        last = _rounded(exact_last, 100)
+        delta = floor((exact - exact_last) * 100 + 0.5)
+        changes = _changes(now, before, shares, delta)
     return Score(
         key=f"{window}/{agent}",
         agent=agent,
         window=window,
-        overall=rounded,
+        overall=overall,
         dimensions=tuple(
             DimensionScore(
-                name=dimension,
-                score=it.score,
-                weight=weights.of(dimension),
-                raw=it.raw,
-                points=_rounded(it.score * share, 2),
-                max_points=_rounded(100 * share, 2),
+                dimension, it.score, weight, it.raw,
+                points=_rounded(it.score * share, 100),
+                max_points=_rounded(100 * share, 100),
                 has_data=it.has_data,
-                change=None if change is None else change / 100,
-                previous_raw=None if before is None else before[place].raw,
+                change=changes[place] / 100 if changes else None,
+                previous_raw=before[place].raw if before else None,
                 part=it.part,
                 of=it.of,
             )
-            for place, (dimension, it, share, change) in enumerate(zip(Dimension, now, shares, changes, strict=True))
+            for place, (dimension, it, weight, share) in enumerate(
+                zip(_ORDER, now, weights.values, shares, strict=True)
+            )
         ),
         sessions=current.sessions,
         completed=current.completed,
         running=current.sessions - current.completed - current.failed,
         trend=_trend(delta),
         delta=delta / 100,
-        previous=None if last is None else _rounded(last, 2),
+        previous=last,
         previous_sessions=previous.sessions,
-        residual=0.0 if before is None else (delta - sum(change or 0 for change in changes)) / 100,
-        band=bands.of(rounded),
+        residual=(delta - sum(changes)) / 100 if changes else 0.0,
+        band=bands.of(overall),
         low_confidence=current.sessions < FEW,
-    )
+    )  # fmt: skip
 
 
 def _measured(window: Sums, baseline: Sums) -> tuple[_Measured, ...]:
@@ -122,7 +127,7 @@ def _measured(window: Sums, baseline: Sums) -> tuple[_Measured, ...]:
 
 def _errors(bad: int, sessions: int) -> _Measured:
     rate = bad / sessions
-    return _Measured(_rounded((1 - rate) * 100, 2), _rounded(rate, 4), bad, sessions)
+    return _Measured(_rounded((1 - rate) * 100, 100), _rounded(rate, 10_000), bad, sessions)
 
 
 def _cost(window: Sums, baseline: Sums) -> _Measured:
@@ -130,7 +135,7 @@ def _cost(window: Sums, baseline: Sums) -> _Measured:
     mean = window.cost / window.sessions / 1e9
     usual = baseline.cost / baseline.sessions / 1e9 if baseline.sessions else 0.0
     points = 100 - (mean / usual - 1) * 100 if mean and usual else 100.0
-    return _Measured(_limited(points), _rounded(mean, 6), window.cost, window.sessions, has_data=usual != 0)
+    return _Measured(_limited(points), _rounded(mean, 1_000_000), window.cost, window.sessions, has_data=usual != 0)
 
 
 def _tools(calls: int, failures: int) -> _Measured:
@@ -138,7 +143,7 @@ def _tools(calls: int, failures: int) -> _Measured:
     if calls == 0:
         return _Measured(100.0, 1.0, 0, 0, has_data=False)
     worked = max(calls - failures, 0)
-    return _Measured(_rounded(worked / calls * 100, 2), _rounded(worked / calls, 4), worked, calls)
+    return _Measured(_rounded(worked / calls * 100, 100), _rounded(worked / calls, 10_000), worked, calls)
 
 
 def _latency(window: Sums, baseline: Sums) -> _Measured:
@@ -147,12 +152,12 @@ def _latency(window: Sums, baseline: Sums) -> _Measured:
     usual = baseline.duration / baseline.ended if baseline.ended else 0.0
     points = 100 - (mean / usual - 1) * 50 if mean and usual else 100.0
     has_data = window.ended > 0 and usual != 0
-    return _Measured(_limited(points), _rounded(mean, 0), window.duration, window.ended, has_data)
+    return _Measured(_limited(points), _rounded(mean, 1), window.duration, window.ended, has_data)
 
 
 def _completion(completed: int, sessions: int) -> _Measured:
     rate = completed / sessions
-    return _Measured(_rounded(rate * 100, 2), _rounded(rate, 4), completed, sessions)
+    return _Measured(_rounded(rate * 100, 100), _rounded(rate, 10_000), completed, sessions)
 
 
 def _weighed(dimensions: tuple[_Measured, ...], shares: list[float]) -> float:
@@ -178,10 +183,9 @@ def _trend(delta: int) -> Trend:
 
 
 def _limited(points: float) -> float:
-    return _rounded(min(max(points, 0.0), 100.0), 2)
+    return _rounded(min(max(points, 0.0), 100.0), 100)
 
 
-def _rounded(value: float, digits: int) -> float:
-    """Half up, as JavaScript's Math.round does."""
-    scale = 10.0**digits
-    return floor(value * scale + 0.5) / scale
+def _rounded(value: float, parts: int) -> float:
+    """To the nearest of so many parts of one, half up as JavaScript's Math.round does."""
+    return floor(value * parts + 0.5) / parts

@@ -55,8 +55,13 @@ class Weights:
         return value
 
     @property
+    def values(self) -> tuple[float, ...]:
+        """In the order of `Dimension`."""
+        return self.error_rate, self.cost_efficiency, self.tool_success, self.latency, self.completion_rate
+
+    @property
     def total(self) -> float:
-        return sum(self.of(dimension) for dimension in Dimension)
+        return sum(self.values)
 
 
 @dataclass(frozen=True, slots=True)
