@@ -19,6 +19,7 @@ from app.store.lane import Lane, Work
 from app.store.marks import Marks
 from app.store.opening import Opening
 from app.store.place import database_path
+from app.store.sessions import Sessions
 from app.store.settings_table import SettingsTable
 from app.store.tokens import Tokens
 
@@ -61,6 +62,7 @@ class Store:
         self.audit = Audit(self, clock)
         self.settings = SettingsTable(self)
         self.marks = Marks(self)
+        self.sessions = Sessions(self)
 
     @classmethod
     def open(cls, url: str, state_dir: Path, *, clock: Callable[[], datetime]) -> Store:

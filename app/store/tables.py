@@ -103,7 +103,11 @@ class SessionRow(SQLModel, table=True):
         Index("session_by_day", "day", "agent_n", "started_at"),
         Index("session_by_agent", "agent_n", "started_at"),
         Index("session_by_last", "last_at"),
-    )
+        Index(
+            "session_running", "agent_n", "last_at",
+            sqlite_where=text("status = 'active'"), postgresql_where=text("status = 'active'"),
+        ),
+    )  # fmt: skip
 
     n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
     id: str = Field(unique=True, sa_type=Text)

@@ -57,6 +57,10 @@ def _agents_and_sessions() -> None:
     op.create_index("session_by_day", "session", ["day", "agent_n", "started_at"])
     op.create_index("session_by_agent", "session", ["agent_n", "started_at"])
     op.create_index("session_by_last", "session", ["last_at"])
+    running = sa.text("status = 'active'")
+    op.create_index(
+        "session_running", "session", ["agent_n", "last_at"], sqlite_where=running, postgresql_where=running
+    )
 
 
 def _events() -> None:
