@@ -21,7 +21,7 @@ _DAY = 86_400_000
 _AGENT = (
     "SELECT a.id, a.name, a.first_seen, a.last_seen,"
     " (SELECT COUNT(*) FROM session s WHERE s.agent_n = a.n),"
-    " (SELECT COUNT(*) FROM session s WHERE s.agent_n = a.n AND s.status = 'active'),"
+    " (SELECT COUNT(*) FROM session s WHERE s.agent_n = a.n AND s.status = 'active' AND s.last_at >= 0),"
     " (SELECT COUNT(*) FROM session s WHERE s.agent_n = a.n AND s.status = 'active' AND s.last_at >= ?),"
     " (SELECT s.status FROM session s WHERE s.agent_n = a.n ORDER BY s.started_at DESC, s.n DESC LIMIT 1)"
     " FROM ai_agent a"

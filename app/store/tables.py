@@ -104,7 +104,7 @@ class SessionRow(SQLModel, table=True):
         Index("session_by_agent", "agent_n", "started_at"),
         Index("session_by_last", "last_at"),
         Index(
-            "session_running", "agent_n", "last_at",
+            "session_running", "agent_n", "status", "last_at",
             sqlite_where=text("status = 'active'"), postgresql_where=text("status = 'active'"),
         ),
     )  # fmt: skip

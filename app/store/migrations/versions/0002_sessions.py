@@ -59,7 +59,7 @@ def _agents_and_sessions() -> None:
     op.create_index("session_by_last", "session", ["last_at"])
     running = sa.text("status = 'active'")
     op.create_index(
-        "session_running", "session", ["agent_n", "last_at"], sqlite_where=running, postgresql_where=running
+        "session_running", "session", ["agent_n", "status", "last_at"], sqlite_where=running, postgresql_where=running
     )
 
 
