@@ -100,7 +100,7 @@ class SessionRow(SQLModel, table=True):
 
     __tablename__ = "session"
     __table_args__: Any = (
-        Index("session_by_day", "day", "agent_n", "started_at"),
+        Index("session_by_day", "day", "started_at", "agent_n"),
         Index("session_by_agent", "agent_n", "started_at"),
         Index("session_by_last", "last_at"),
         Index(
@@ -183,8 +183,8 @@ class ToolRow(SQLModel, table=True):
     __table_args__: Any = {"sqlite_with_rowid": False}
 
     day: int = Field(primary_key=True)
-    agent_n: int = Field(primary_key=True, sa_type=BigInteger)
     at: int = Field(primary_key=True, sa_type=BigInteger)
+    agent_n: int = Field(primary_key=True, sa_type=BigInteger)
     calls: int
     failures: int
 

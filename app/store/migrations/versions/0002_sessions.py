@@ -54,7 +54,7 @@ def _agents_and_sessions() -> None:
         sa.Column("tags", sa.Text(), nullable=False),
         sa.Column("keys", sa.Text(), nullable=False),
     )
-    op.create_index("session_by_day", "session", ["day", "agent_n", "started_at"])
+    op.create_index("session_by_day", "session", ["day", "started_at", "agent_n"])
     op.create_index("session_by_agent", "session", ["agent_n", "started_at"])
     op.create_index("session_by_last", "session", ["last_at"])
     running = sa.text("status = 'active'")
@@ -115,8 +115,8 @@ def _sums() -> None:
     op.create_table(
         "tool",
         sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("agent_n", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("at", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("agent_n", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sqlite_with_rowid=False,
