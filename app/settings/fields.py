@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.model.scoring import Standards
+
 
 class Secret:
     """A value that never shows itself: not in a repr, a log line, a traceback or a crash screen."""
@@ -91,13 +93,18 @@ class StoreSettings:
     """Where the worker keeps what must last."""
 
     url: str = ""  # empty: SQLite in the state folder
+    keep_payloads: float = 90 * 86_400.0  # seconds that payload and metadata of session events are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsSettings:
     """What may be done for the events of sessions."""
 
+    ingest: bool = True  # whether they are taken in at all
     create: bool = False  # the worker may create the stream
+    durable_ttl: float | None = None
+    """Seconds without us after which the server removes our consumer; 0: never. None: 72 h for a worker that a deck
+    started, never for any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +150,7 @@ class Settings:
     http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
     sessions: SessionsSettings = SessionsSettings()
+    scores: Standards = Standards()
     peek: PeekSettings = PeekSettings()
     services_api: ServicesSettings = ServicesSettings()
     deck: DeckSettings = DeckSettings()

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from app.settings import places
+from app.settings import places, standards
 from app.settings.contexts import expand, read_context, selected_context
 from app.settings.errors import SettingsError
 from app.settings.fields import Secret, Settings
 from app.settings.profiles import profile_name, safe_name
 from app.settings.servers import parse_servers
-from app.settings.toml_file import open_to_others, read_toml
+from app.settings.toml_file import PERIODS, open_to_others, period, read_toml
 
 Flags = Mapping[str, str | bool | None]
 """What the command line said, by the option's name with underscores; None: not given."""
@@ -39,6 +39,13 @@ OPTIONS: Mapping[str, str] = {
     "log_level": "log_level",
 }
 """Each option of the command line, also `WATCHDECK_<NAME>`, and the setting that it sets."""
+_ENV_ONLY: Mapping[str, str] = {
+    "INGEST": "sessions.ingest",
+    "DURABLE_TTL": "sessions.durable_ttl",
+    "KEEP_PAYLOADS": "store.keep_payloads",
+    "SCORES_WINDOW": "scores.window",
+}
+"""Settings without an option that `WATCHDECK_<NAME>` sets."""
 _NATS_ENV: Mapping[str, str] = {
     "URL": "nats.url",
     "CREDS": "nats.creds",
@@ -64,7 +71,7 @@ _PATHS = (
     "ca_file",
 )
 _MAY_BE_EMPTY = ("namespace", "http.listen")  # which then means: none
-_SWITCHES = ("read_only", "deck.ascii", "sessions.create")
+_SWITCHES = ("read_only", "deck.ascii", "sessions.create", "sessions.ingest")
 _LOGINS: Mapping[str, tuple[str, ...]] = {
     "user": ("nats.user", "nats.password"),
     "creds": ("nats.creds",),
@@ -120,6 +127,7 @@ def _watchdeck_env(env: Mapping[str, str]) -> _Layer:
     layer = _Layer("environment")
     names = {f"WATCHDECK_NATS_{name}": key for name, key in _NATS_ENV.items()}
     names |= {f"WATCHDECK_{name.upper()}": key for name, key in OPTIONS.items()}
+    names |= {f"WATCHDECK_{name}": key for name, key in _ENV_ONLY.items()}
     return _from_env(layer, names, env)
 
 
@@ -154,6 +162,10 @@ def _given(key: str, value: str | bool, name: str, env: Mapping[str, str]) -> ob
         if word not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
             raise SettingsError(f"{name} must be 1 or 0")
         return word in ("1", "true", "yes", "on")
+    if key in PERIODS:
+        return period(key, value, name)
+    if key == "scores.window":
+        return standards.window(name, int(value) if str(value).isdecimal() else value)
     if key == "log_level" and value not in _LEVELS:
         raise SettingsError(f"{name} must be one of {', '.join(_LEVELS)}")
     return value
@@ -267,5 +279,13 @@ def shown(settings: Settings) -> Iterator[tuple[str, str, str]]:
             if isinstance(value, Mapping)
             else [(name, value)]
         ):
-            text = "(set)" if isinstance(part, Secret) and part else "" if isinstance(part, Secret) else str(part)
-            yield key, text, settings.origins.get(key, "default")
+            yield key, _text(part), settings.origins.get(key, "default")
+
+
+def _text(part: object) -> str:
+    if isinstance(part, Secret):
+        return "(set)" if part else ""
+    fields = getattr(part, "__dataclass_fields__", None)
+    if fields is not None:
+        return ", ".join(f"{name} {getattr(part, name):g}" for name in fields)
+    return str(part)

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from app.model.scoring import Standards
+from app.settings import standards
 from app.settings.contexts import expand
 from app.settings.errors import SettingsError
 from app.settings.fields import (
@@ -36,6 +38,7 @@ KEYS: frozenset[str] = frozenset(
     + [f"deck.{name}" for name in DeckSettings.__dataclass_fields__]
     + [f"store.{name}" for name in StoreSettings.__dataclass_fields__]
     + [f"sessions.{name}" for name in SessionsSettings.__dataclass_fields__]
+    + [f"scores.{name}" for name in Standards.__dataclass_fields__]
     + [f"peek.{name}" for name in PeekSettings.__dataclass_fields__]
     + [f"services_api.{name}" for name in ServicesSettings.__dataclass_fields__]
 )
@@ -111,9 +114,38 @@ def _fixed(file: Path, key: str, value: object) -> object:
     """The value of a key of `KEYS` in the type that it has in `Settings`."""
     if key == "nats.interval":
         return _seconds(file, key, value)
+    if key in PERIODS:
+        return period(key, value, f"{file}: {key}")
+    if key in CHECKED:
+        return CHECKED[key](f"{file}: {key}", value)
     if key == "http.listen" and value in ("", False):
         return None
     return _typed(file, key, value, _TYPES.get(key, str))
+
+
+PERIODS: Mapping[str, tuple[float, float, str, bool]] = {
+    "sessions.durable_ttl": (60.0, 366 * 86_400.0, "1m to 366d, or 0 for no end", True),
+    "store.keep_payloads": (3_600.0, 3_660 * 86_400.0, "1h to 3660d", False),
+}
+"""Durations by key: least and most seconds, these in words, and whether 0 may be said."""
+CHECKED: Mapping[str, Callable[[str, object], object]] = {
+    "scores.window": standards.window,
+    "scores.weights": standards.weights,
+    "scores.bands": standards.bands,
+}
+
+
+def period(key: str, value: object, where: str) -> float:
+    """A duration of `PERIODS` in seconds, of a text such as `90d`, or of the number 0 where that may be said."""
+    least, most, words, none = PERIODS[key]
+    if none and value in (0, "0") and value is not False:
+        return 0.0
+    if not isinstance(value, str):
+        raise SettingsError(f"{where} must be a duration of {words}")
+    seconds = _worded(where, duration, value)
+    if not least <= seconds <= most:
+        raise SettingsError(f"{where} must be a duration of {words}")
+    return seconds
 
 
 _TYPES: Mapping[str, Any] = {
@@ -124,6 +156,7 @@ _TYPES: Mapping[str, Any] = {
     "http.trusted_proxies": list[str],
     "http.insecure": bool,
     "names.dead_letters": list[str],
+    "sessions.ingest": bool,
     "sessions.create": bool,
     "peek.payload": bool,
     "services_api.enabled": bool,

@@ -345,3 +345,61 @@ def test_a_worker_is_attached_to_by_its_origin(home: Home) -> None:
 def test_the_home_of_nobody_is_a_file_that_is_not_there(home: Home) -> None:
     home.env["NATS_CREDS"] = "~nobody-of-this-name/x.creds"
     assert home.load().nats.creds.endswith("~nobody-of-this-name/x.creds")
+
+
+def test_what_sessions_and_scores_are_measured_by(home: Home) -> None:
+    plain = home.load()
+    assert (plain.sessions.ingest, plain.sessions.create, plain.sessions.durable_ttl) == (True, False, None)
+    assert (plain.store.keep_payloads, plain.scores.window) == (90 * 86_400, 7)
+    home.toml(
+        '[sessions]\ningest = false\ndurable_ttl = "2h"\n[store]\nkeep_payloads = "30d"\n'
+        "[scores]\nwindow = 14\nbands = {healthy = 80}\n"
+        "weights = {error_rate = 0.2, cost_efficiency = 0.2, tool_success = 0.2, "
+        "latency = 0.2, completion_rate = 0.2}\n"
+    )
+    said = home.load()
+    assert (said.sessions.ingest, said.sessions.durable_ttl, said.store.keep_payloads) == (False, 7200, 30 * 86_400)
+    assert (said.scores.window, said.scores.bands.healthy, said.scores.bands.warning) == (14, 80, 50)
+    assert said.scores.weights.latency == 0.2
+    assert unpack(pack(said)) == said
+    rows = {key: (value, origin) for key, value, origin in shown(said)}
+    assert rows["scores.bands"] == ("healthy 80, warning 50", "watchdeck.toml")
+    assert rows["scores.weights"][0].startswith("error_rate 0.2, cost_efficiency 0.2")
+    home.env |= {
+        "WATCHDECK_INGEST": "1",
+        "WATCHDECK_DURABLE_TTL": "0",
+        "WATCHDECK_KEEP_PAYLOADS": "1d",
+        "WATCHDECK_SCORES_WINDOW": "30",
+        "WATCHDECK_CREATE_STREAM": "1",
+    }
+    said = home.load()
+    assert (said.sessions.ingest, said.sessions.create, said.sessions.durable_ttl) == (True, True, 0)
+    assert (said.store.keep_payloads, said.scores.window) == (86_400, 30)
+    home.env["WATCHDECK_SCORES_WINDOW"] = "-1"
+    with pytest.raises(SettingsError, match="WATCHDECK_SCORES_WINDOW must be a number of days, 1 to 90"):
+        home.load()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[scores]\nwindow = 91", "scores.window must be a number of days, 1 to 90"),
+        ("[scores]\nwindow = true", "scores.window must be a number of days"),
+        ("[scores]\nweights = {latency = 0.9}", "add up to 1 .*they are 1.75 together"),
+        ("[scores]\nweights = {latenzy = 0.1}", "latenzy is not a dimension, the nearest is latency"),
+        ("[scores]\nweights = {latency = 2}", "weights.latency must be a number from 0 to 1"),
+        ("[scores]\nweights = 5", "scores.weights must be a table"),
+        ("[scores]\nbands = {warning = 75}", "warning must be less than healthy, 75"),
+        ("[scores]\nbands = {awful = 7}", "awful is not a band: they are healthy, warning"),
+        ("[sessions]\ndurable_ttl = 5", "durable_ttl must be a duration of 1m to 366d, or 0 for no end"),
+        ('[sessions]\ndurable_ttl = "5s"', "durable_ttl must be a duration of 1m"),
+        ("[sessions]\ndurable_ttl = false", "durable_ttl must be a duration"),
+        ('[sessions]\ndurable_ttl = "soon"', '"soon" is not a duration'),
+        ('[store]\nkeep_payloads = "0"', '"0" is not a duration'),
+        ('[store]\nkeep_payloads = "5m"', "keep_payloads must be a duration of 1h to 3660d"),
+    ],
+)
+def test_standards_that_cannot_be_used_are_one_sentence(home: Home, text: str, said: str) -> None:
+    home.toml(text)
+    with pytest.raises(SettingsError, match=said):
+        home.load()
