@@ -11,9 +11,11 @@ from app.model.access import Role
 from app.model.attention import Mark, MarkKind
 from app.model.jobs import JobDetail, JobStatus
 from app.model.messages import Message, Subjects
+from app.model.sessions import AiAgent, AiState, Session, SessionDetail, SessionStatus, TimelineEvent
 from app.model.snapshot import SourceState, SourceStatus
 from app.sources.errors import RequestTimeout
 from app.store.audit import AuditRow
+from app.store.timelines import FoundEvent
 from app.store.tokens import TokenRecord
 from app.worker.board import Board
 from tests import literals
@@ -68,10 +70,55 @@ class Audit:
         return [row for row in rows if before is None or row.id < before][:limit]
 
 
+SESSION = Session(
+    "run/1", "coder/7", SessionStatus.COMPLETED, MADE, MADE, ended=MADE, agent_name="Coder", events=2, errors=1,
+    cost=41_300_000, tags=("ci",),
+)  # fmt: skip
+FAILED = TimelineEvent("01", MADE, "tool_error", "error", "coder/7", '{"toolName":"bash"}', "{}")
+CUT = TimelineEvent("02", MADE, "custom", "info", "coder/7", '{"type":"task","da', "", 20_000)
+CODER = AiAgent("coder/7", AiState.IDLE, MADE, MADE, "Coder", 1)
+
+
+class Sessions:
+    """Knows one session of one agent."""
+
+    async def session(self, id: str, now: datetime) -> Session | None:
+        return SESSION if id == SESSION.key else None
+
+    async def listed(self, now: datetime, **asked: Any) -> tuple[list[Session], int]:
+        return [SESSION][: asked["limit"]], 1
+
+    async def timeline(self, id: str, **asked: Any) -> SessionDetail | None:
+        return SessionDetail(SESSION, (FAILED, CUT), 2, worst="01") if id == SESSION.key else None
+
+    async def events(self, **asked: Any) -> tuple[list[FoundEvent], int]:
+        return [FoundEvent(SESSION.key, FAILED), FoundEvent(SESSION.key, CUT)], 2
+
+    async def agents(self, now: datetime) -> list[AiAgent]:
+        return [CODER]
+
+    async def agent(self, id: str, now: datetime) -> AiAgent | None:
+        return CODER if id == CODER.key else None
+
+
+@dataclass
+class Taken:
+    ids: tuple[str, ...]
+
+
+class Intake:
+    """Takes everything, and keeps nothing."""
+
+    async def take(self, arrived: Sequence[Any]) -> Taken:
+        return Taken(tuple(f"{place:026}" for place in range(len(arrived))))
+
+
 @dataclass
 class Store:
     tokens: Tokens = field(default_factory=Tokens)
     audit: Audit = field(default_factory=Audit)
+    sessions: Sessions = field(default_factory=Sessions)
+    intake: Intake = field(default_factory=Intake)
     trouble: str = ""
     turning: bool = True
 

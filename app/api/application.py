@@ -23,8 +23,10 @@ from app.api.guard import BodyLimit, Envelope, HostGuard
 from app.api.health import StatusFirst, StatusPages, health
 from app.api.metrics import Metrics, exposition
 from app.api.polls import Polls, PollsFirst
+from app.api.posting import posting
 from app.api.principal import Owner
 from app.api.probes import probes
+from app.api.sessions import sessions
 from app.api.tokens import tokens
 from app.model.access import Permission
 from app.worker.board import Board
@@ -48,6 +50,8 @@ class Application:
         fleet(self.gates, board)
         attention(self.gates, board)
         tokens(self.gates, board)
+        posting(self.gates, board)
+        sessions(self.gates, board)  # the last: its `/api/agents/{id}` takes what no other wants
         self.inner = PollsFirst(StatusFirst(self.routes, pages), polls)
 
     def socket(self) -> ASGIApp:

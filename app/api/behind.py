@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -12,9 +12,12 @@ from app.model.access import Role
 from app.model.attention import Mark
 from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
+from app.store.errors import StoreFailed
+from app.store.sessions import Sessions
 from app.worker.board import Board
 
 Part = TypeVar("Part")
+T = TypeVar("T")
 
 
 class TokenRow(Protocol):
@@ -60,6 +63,12 @@ class Keeping(Protocol):
     def audit(self) -> AuditBook: ...
 
 
+class Taking(Protocol):
+    """The intake. What it takes is on disk once it answers, whole or not at all; `ids` are of each event, in order."""
+
+    async def take(self, arrived: Sequence[Any]) -> Any: ...
+
+
 class Desk(Protocol):
     """What people say about findings. An unknown finding is a LookupError, an impossible wish a ValueError."""
 
@@ -82,6 +91,17 @@ def store_of(board: Board) -> Keeping | None:
     return board.store
 
 
+def sessions_of(board: Board) -> Sessions:
+    """What the store knows of sessions; 503 while there is no store."""
+    return there(board.store, "store").sessions
+
+
+def intake_of(board: Board) -> Taking:
+    """What takes session events in; 503 while there is none."""
+    taking: Taking | None = getattr(there(board.store, "store"), "intake", None)
+    return there(taking, "intake of session events")
+
+
 def desk_of(board: Board) -> Desk:
     """The attention desk; 503 while there is none."""
     return there(board.attention, "way to keep what people say about findings")
@@ -97,3 +117,11 @@ def there(part: Part | None, what: str) -> Part:
     if part is None:
         raise HTTPException(503, f"this worker has no {what} yet")
     return part
+
+
+async def kept(asked: Awaitable[T]) -> T:
+    """What the store answers; 503 with its sentence while it cannot be used."""
+    try:
+        return await asked
+    except StoreFailed as error:
+        raise HTTPException(503, str(error)) from None

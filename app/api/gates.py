@@ -88,16 +88,17 @@ class Gates:
     def _guarded(
         self, method: str, path: str, permission: Permission, endpoint: Endpoint, *, answer: Any = None,
         status: int = 200, media_type: str = "application/json", also: Mapping[int, str] | None = None,
-        bodies: Mapping[int, Any] | None = None,
+        bodies: Mapping[int, Any] | None = None, described: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """`answer` is what the body of `status` is; `also` other refusals in words; `bodies` others' own bodies."""
+        """`answer` is what the body of `status` is; `also` other refusals in words; `bodies` others' own bodies;
+        `described` what else the document says of the operation."""
         texts = {**_EVERYWHERE, **_GUARDED, **(also or {})}
         if path.startswith("/api/v1/"):
             texts[422] = "A parameter or the body is not valid"
         known: dict[int, Any] = {each: _refusal(text) for each, text in texts.items()}
         known[status] = _answer(answer) if answer is not None else {"description": "Done", "content": _text(media_type)}
         known |= {each: _answer(model, phrase(each)) for each, model in (bodies or {}).items()}
-        extra = {PERMISSION: str(permission), "security": [{"token": []}]}
+        extra = {PERMISSION: str(permission), "security": [{"token": []}], **(described or {})}
         self._add(path, endpoint, method, known, extra, status)
 
     def _add(

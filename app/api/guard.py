@@ -15,7 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.refusals import error_body
 
 BODY_LIMIT = 64 * 1024
-"""Bytes of a request's body; nothing that is posted here comes near."""
+"""Bytes of a request's body; nothing that is posted here comes near, but for events."""
+EVENTS_PATH = "/api/events"
+EVENTS_LIMIT = 1024 * 1024
+"""Bytes of a body of session events (AgentLens's limit)."""
 SAFETY = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -94,20 +97,22 @@ def _given_id(scope: Scope) -> str:
 
 
 class BodyLimit:
-    """413 for bodies over `BODY_LIMIT`, by what they announce and by what comes."""
+    """413 for bodies over `BODY_LIMIT`, or `EVENTS_LIMIT` where events are posted: by what they announce and by what
+    comes."""
 
     def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
         self._app = app
         self._limit = limit
-        self._sentence = f"the body is larger than {limit} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         announced = b"0"
         for name, value in scope["headers"]:
             if name == b"content-length":
                 announced = value
-        if not announced.isdigit() or int(announced[:20]) > self._limit:
-            await refuse(scope, send, 413, self._sentence, close=True)
+        limit = EVENTS_LIMIT if scope["path"] == EVENTS_PATH else self._limit
+        sentence = f"the body is larger than {limit} bytes"
+        if not announced.isdigit() or int(announced[:20]) > limit:
+            await refuse(scope, send, 413, sentence, close=True)
             return
         taken = 0
 
@@ -115,8 +120,8 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
-                raise HTTPException(413, self._sentence, {"connection": "close"})
+            if taken > limit:
+                raise HTTPException(413, sentence, {"connection": "close"})
             return message
 
         await self._app(scope, receive_some, send)

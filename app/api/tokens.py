@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import Field
@@ -14,16 +13,14 @@ from starlette.responses import Response
 
 from app.api.asked import When, answer, soon
 from app.api.attention import Asked
-from app.api.behind import Keeping, TokenRow, store_of, there
+from app.api.behind import Keeping, TokenRow, kept, store_of, there
 from app.api.gates import Gates
 from app.api.pages import AuditList, NewToken, TokenList
 from app.api.principal import by
 from app.api.shapes import Accepted
 from app.model.access import Permission, Role
-from app.store.errors import StoreFailed
 from app.worker.board import Board
 
-T = TypeVar("T")
 LONGEST = timedelta(days=3660)
 """How far ahead a token may expire."""
 
@@ -44,15 +41,15 @@ def tokens(gates: Gates, board: Board) -> None:
 
     async def create(request: Request, body: TokenAsked) -> Response:
         expires = soon(body.expires_at, farthest=LONGEST, field="expires_at") if body.expires_at else None
-        record, text = await _kept(store().tokens.create(body.role, body.name, expires, by(request.scope)))
+        record, text = await kept(store().tokens.create(body.role, body.name, expires, by(request.scope)))
         return answer({**_shown(record), "token": text}, 201)
 
     async def listed() -> Response:
-        rows = await _kept(store().tokens.list())
+        rows = await kept(store().tokens.list())
         return answer({"items": [_shown(row) for row in rows], "total": len(rows)})
 
     async def revoke(request: Request, id: Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,64}$")]) -> Response:
-        if not await _kept(store().tokens.revoke(id, by(request.scope))):
+        if not await kept(store().tokens.revoke(id, by(request.scope))):
             raise HTTPException(404, "there is no such token in force")
         return answer({"ok": True})
 
@@ -60,7 +57,7 @@ def tokens(gates: Gates, board: Board) -> None:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
     ) -> Response:
-        return answer({"items": await _kept(store().audit.recent(limit, before))})
+        return answer({"items": await kept(store().audit.recent(limit, before))})
 
     gates.get("/api/v1/tokens", Permission.TOKENS_READ, listed, answer=TokenList)
     gates.post("/api/v1/tokens", Permission.TOKENS_WRITE, create, answer=NewToken, status=201)
@@ -80,10 +77,3 @@ def _shown(row: TokenRow) -> dict[str, Any]:
         "last_used_at": row.last_used_at,
         "revoked_at": row.revoked_at,
     }
-
-
-async def _kept(asked: Awaitable[T]) -> T:
-    try:
-        return await asked
-    except StoreFailed as error:
-        raise HTTPException(503, str(error)) from None
