@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import floor
 from typing import NamedTuple
@@ -112,6 +113,24 @@ def score(
         band=bands.of(overall),
         low_confidence=current.sessions < FEW,
     )  # fmt: skip
+
+
+def costs(current: Sums, baseline: Sums, parts: Iterable[Sums], weights: Weights) -> Iterator[tuple[float, Dimension]]:
+    """What parts of a window cost, each for itself: the points that the score would have more without it, and the
+    dimension most of them are of. A window of which nothing is left cost nothing."""
+    total = weights.total
+    shares = [weight / total for weight in weights.values]
+    present = _measured(current, baseline)
+    overall = _weighed(present, shares)
+    for part in parts:
+        left = current - part
+        if left.sessions <= 0:
+            yield 0.0, Dimension.ERROR_RATE
+            continue
+        without = _measured(left, baseline)
+        gains = [(its.score - it.score) * share for it, its, share in zip(present, without, shares, strict=True)]
+        points = _rounded(_weighed(without, shares) - overall, 100)
+        yield points, _ORDER[gains.index(max(gains))]
 
 
 def _measured(window: Sums, baseline: Sums) -> tuple[_Measured, ...]:

@@ -13,12 +13,14 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from app import __version__
+from app.model.scoring import Standards
 from app.store.audit import Audit
 from app.store.errors import StoreFailed
 from app.store.lane import Lane, Work
 from app.store.marks import Marks
 from app.store.opening import Opening
 from app.store.place import database_path
+from app.store.scores import Scores
 from app.store.sessions import Sessions
 from app.store.settings_table import SettingsTable
 from app.store.tokens import Tokens
@@ -45,7 +47,7 @@ class Store:
     not been read yet.
     """
 
-    def __init__(self, opening: Opening, clock: Callable[[], datetime]) -> None:
+    def __init__(self, opening: Opening, clock: Callable[[], datetime], standards: Standards = Standards()) -> None:
         self._opening = opening
         self._clock = clock
         self._last_write = time.monotonic()
@@ -63,15 +65,19 @@ class Store:
         self.settings = SettingsTable(self)
         self.marks = Marks(self)
         self.sessions = Sessions(self)
+        self.standards = standards
+        self.scores = Scores(self, clock, standards, self.sessions)
 
     @classmethod
-    def open(cls, url: str, state_dir: Path, *, clock: Callable[[], datetime]) -> Store:
+    def open(
+        cls, url: str, state_dir: Path, *, clock: Callable[[], datetime], standards: Standards = Standards()
+    ) -> Store:
         """Opens the store of a URL (`place.database_path`), or begins it; waits for the disk.
 
         Migrates an older schema and sets a damaged file aside. A StoreRefused says why it can never be used as things
         are; what may pass (locked, full, read-only) gives a store in trouble.
         """
-        store = cls(Opening(database_path(url, state_dir), clock), clock)
+        store = cls(Opening(database_path(url, state_dir), clock), clock, standards)
         try:
             store._writer.submit(store._sign_of_life).result()
         except StoreFailed:
