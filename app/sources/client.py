@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from nats import errors as nats_errors
@@ -63,6 +63,16 @@ class RawClient(Client):  # type: ignore[misc, unused-ignore]
                 await subscription.unsubscribe()
 
         return end
+
+    async def send(self, messages: Iterable[tuple[bytes, bytes, bytes]]) -> None:
+        """Publishes messages (subject, reply subject or nothing, payload) in one go. The subjects must be good."""
+        if self.is_closed:
+            raise nats_errors.ConnectionClosedError
+        lines = [
+            b"PUB %s %s %d\r\n%s\r\n" % (subject, reply, len(payload), payload) for subject, reply, payload in messages
+        ]
+        await self._send_command(b"".join(lines))
+        await self._flush_pending()
 
     def abort(self) -> None:
         """Drops the socket without waiting for a peer that may never answer."""

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
@@ -152,6 +152,18 @@ class NatsLink:
             await close()
             raise NotPermitted("subscribe", subject)
         return close
+
+    async def send(self, messages: Iterable[tuple[bytes, bytes, bytes]]) -> None:
+        """Publishes messages (subject, reply subject or nothing, payload) that the server answers elsewhere or not at
+        all. Raises LinkDown."""
+        try:
+            await self._alive().client.send(messages)
+        except (nats_errors.Error, OSError) as error:
+            raise LinkDown("connection lost") from error
+
+    def publishing(self, prefix: str, refused: Callable[[], None]) -> Callable[[], None]:
+        """Tells what becomes of `send` on this connection, see `Requests.publishing`. Raises LinkDown."""
+        return self._alive().requests.publishing(prefix, refused)
 
     async def drained(self) -> None:
         """Waits until everything that the server has sent so far was taken in. Raises LinkDown."""

@@ -76,6 +76,7 @@ class Requests:
         self._closed = False
         self._deaf = False
         self._listening: dict[str, Callable[[], None]] = {}
+        self._publishing: dict[str, Callable[[], None]] = {}
 
     async def open(self) -> None:
         """Subscribes the inbox. Raises what nats-py raises."""
@@ -134,6 +135,18 @@ class Requests:
         """`refused` is called should the server refuse a subscription to this subject."""
         self._listening[subject.lower()] = refused
 
+    def publishing(self, prefix: str, refused: Callable[[], None]) -> Callable[[], None]:
+        """`refused` is called should the server refuse to let us publish on a subject that begins so, until the
+        function that this gives is called."""
+        key = prefix.lower()
+        self._publishing[key] = refused
+
+        def forget() -> None:
+            if self._publishing.get(key) is refused:
+                del self._publishing[key]
+
+        return forget
+
     async def _publish(self, subject: str, payload: bytes, reply: str) -> None:
         try:
             await self._client.publish(subject, payload, reply)
@@ -159,6 +172,9 @@ class Requests:
         if action == "subscription":
             self._refused_subscription(subject)
             return
+        for prefix, tell in list(self._publishing.items()):
+            if subject.startswith(prefix):
+                tell()
         hit = [pending for pending in self._pending.values() if pending.subject.lower() == subject]
         spellings = {pending.subject for pending in hit}
         for pending in hit:

@@ -43,6 +43,7 @@ class Opening:
         self._check: SoundnessCheck | None = None
         self._identity: tuple[int, int] | None = None
         self.ready = False
+        self.unclean = False  # whoever used it last did not close it
         self.id = ""
         self.set_aside = ""
         self.damage = ""  # what was found while it was in use; the next start sets the file aside
@@ -129,6 +130,7 @@ class Opening:
         try:
             if schema_of(raw, self.database) == SCHEMA and _meta(raw, "clean") != "1":
                 self._require_sound()
+                self.unclean = True
         except BaseException:
             raw.close()
             raise

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from app.model.sessions import Intake
 from app.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class Board:
     store: Store | None = None  # what this worker keeps on disk, from before it serves until it has ended
     inquiry: Inquiry | None = None  # answers single questions about jobs and messages
     attention: AttentionDesk | None = None  # what people say of findings
+    intake: Intake = Intake()  # how session events are taken in
+    connected: set[asyncio.Future[Any]] = field(default_factory=set)
+    """What needs the NATS connection to end in order: it is kept until all of them are done, for some seconds."""
     _published: asyncio.Event = field(default_factory=asyncio.Event)
     _decks: dict[str, _Deck] = field(default_factory=dict)
     _pulse: float = field(default_factory=time.monotonic)

@@ -34,6 +34,8 @@ PATIENCE = 2.0
 """Seconds that a snapshot waits for a source at most; a source that takes longer is in a later one."""
 GAP = 0.25
 """Seconds between two collections at least, however often a refresh is asked for or the connection changes."""
+LEAVE = 5.0
+"""Seconds that the connection is kept at the end for those who still need it."""
 LAG_LEAST = 1.0
 """Seconds by which the worker must be late for it to be told."""
 PULSE = 5.0
@@ -264,6 +266,8 @@ class Collector:
         yield self._listening, (self._listening.facts,)
 
     async def _close(self) -> None:
+        if self._board.connected:
+            await asyncio.wait(self._board.connected, timeout=LEAVE)
         for turns, _ in self._turns():
             await turns.end()
         await self._host.end()

@@ -76,6 +76,7 @@ class Sources:
     advisories: Callable[[], tuple[Advisory, ...]] = tuple
     note: Callable[[tuple[Advisory, ...]], None] = _not_noted
     inquiry: Inquiry | None = None
+    api: JetStreamApi | None = None  # for who takes in session events
     host: Callable[[datetime], Awaitable[Mapping[str, Component]]] = _no_host
     choose: Callable[[str], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
@@ -127,6 +128,7 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
         advisories=advisories.take,
         note=jobs.note,
         inquiry=inquiry,
+        api=api,
         host=host.collect,
         choose=fleet.choose,
         close=close,
