@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,10 +16,12 @@ from app import __version__
 from app.model.scoring import Standards
 from app.store.audit import Audit
 from app.store.errors import StoreFailed
+from app.store.intake import Intake
 from app.store.lane import Lane, Work
 from app.store.marks import Marks
 from app.store.opening import Opening
 from app.store.place import database_path
+from app.store.retention import Retention
 from app.store.scores import Scores
 from app.store.sessions import Sessions
 from app.store.settings_table import SettingsTable
@@ -29,6 +31,7 @@ PROBE = 30.0
 """Seconds without a write after which a light one shows whether the store can still be written."""
 PROBE_IN_TROUBLE = 2.0
 """Seconds between two tries while it cannot."""
+KEEP_PAYLOADS = timedelta(days=90)
 READERS = 2
 READER_KEPT = 5.0
 """Seconds that an idle reader keeps its connection. While one is open, SQLite takes what it once found read-only for
@@ -47,7 +50,13 @@ class Store:
     not been read yet.
     """
 
-    def __init__(self, opening: Opening, clock: Callable[[], datetime], standards: Standards = Standards()) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        clock: Callable[[], datetime],
+        standards: Standards = Standards(),
+        keep_payloads: timedelta = KEEP_PAYLOADS,
+    ) -> None:
         self._opening = opening
         self._clock = clock
         self._last_write = time.monotonic()
@@ -64,20 +73,30 @@ class Store:
         self.audit = Audit(self, clock)
         self.settings = SettingsTable(self)
         self.marks = Marks(self)
+        keep = keep_payloads // timedelta(milliseconds=1)
+        self.intake = Intake(self, keep_payloads=keep, now=lambda: clock().timestamp())
+        self.retention = Retention(self, keep_payloads=keep)
         self.sessions = Sessions(self)
         self.standards = standards
         self.scores = Scores(self, clock, standards, self.sessions)
 
     @classmethod
     def open(
-        cls, url: str, state_dir: Path, *, clock: Callable[[], datetime], standards: Standards = Standards()
+        cls,
+        url: str,
+        state_dir: Path,
+        *,
+        clock: Callable[[], datetime],
+        standards: Standards = Standards(),
+        keep_payloads: timedelta = KEEP_PAYLOADS,
     ) -> Store:
-        """Opens the store of a URL (`place.database_path`), or begins it; waits for the disk.
+        """Opens the store of a URL (`place.database_path`), or begins it; waits for the disk. Payload and metadata of
+        session events are kept as long as `keep_payloads` says.
 
         Migrates an older schema and sets a damaged file aside. A StoreRefused says why it can never be used as things
         are; what may pass (locked, full, read-only) gives a store in trouble.
         """
-        store = cls(Opening(database_path(url, state_dir), clock), clock, standards)
+        store = cls(Opening(database_path(url, state_dir), clock), clock, standards, keep_payloads)
         try:
             store._writer.submit(store._sign_of_life).result()
         except StoreFailed:
@@ -94,6 +113,11 @@ class Store:
     @property
     def id(self) -> str:
         return self._opening.id
+
+    @property
+    def unclean(self) -> bool:
+        """Whether the worker before this one was killed, or could not close the store."""
+        return self._opening.unclean
 
     @property
     def set_aside(self) -> str:

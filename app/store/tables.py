@@ -96,7 +96,8 @@ class AiAgentRow(SQLModel, table=True):
 
 
 class SessionRow(SQLModel, table=True):
-    """A session, as its events tell it. `keys` says which event each of its texts is of, as JSON: see `folding`."""
+    """A session, as its events tell it. `keys` says which event each of its texts is of: see
+    `app.model.folding`."""
 
     __tablename__ = "session"
     __table_args__: Any = (
