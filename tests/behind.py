@@ -75,7 +75,7 @@ SESSION = Session(
     cost=41_300_000, tags=("ci",),
 )  # fmt: skip
 FAILED = TimelineEvent("01", MADE, "tool_error", "error", "coder/7", '{"toolName":"bash"}', "{}")
-CUT = TimelineEvent("02", MADE, "custom", "info", "coder/7", '{"type":"task","da', "", 20_000)
+CUT = TimelineEvent("02", MADE, "custom", "info", "coder/7", '{"type":"_truncated","data":{}}', "", 20_000)
 CODER = AiAgent("coder/7", AiState.IDLE, MADE, MADE, "Coder", 1)
 
 

@@ -13,6 +13,7 @@ from app.model.attention import Mark
 from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
 from app.store.errors import StoreFailed
+from app.store.intake import Intake
 from app.store.sessions import Sessions
 from app.worker.board import Board
 
@@ -63,12 +64,6 @@ class Keeping(Protocol):
     def audit(self) -> AuditBook: ...
 
 
-class Taking(Protocol):
-    """The intake. What it takes is on disk once it answers, whole or not at all; `ids` are of each event, in order."""
-
-    async def take(self, arrived: Sequence[Any]) -> Any: ...
-
-
 class Desk(Protocol):
     """What people say about findings. An unknown finding is a LookupError, an impossible wish a ValueError."""
 
@@ -96,10 +91,9 @@ def sessions_of(board: Board) -> Sessions:
     return there(board.store, "store").sessions
 
 
-def intake_of(board: Board) -> Taking:
-    """What takes session events in; 503 while there is none."""
-    taking: Taking | None = getattr(there(board.store, "store"), "intake", None)
-    return there(taking, "intake of session events")
+def intake_of(board: Board) -> Intake:
+    """What takes session events in; 503 while there is no store."""
+    return there(board.store, "store").intake
 
 
 def desk_of(board: Board) -> Desk:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from app.model.access import Permission
 from app.model.eventshapes import MISSING, PAYLOADS, Problem, expected
 from app.model.sessionevents import SEVERITIES, BadEvent, read_event
 from app.model.sessions import SessionEvent
+from app.store.intake import Arrived
 from app.worker.board import Board
 
 MOST = 1000
@@ -68,15 +68,6 @@ _BODY = {
         },
     }
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """An event that came by no stream."""
-
-    event: SessionEvent
-    seq: int | None = None
-    place: int | None = None
 
 
 def posting(gates: Gates, board: Board) -> None:

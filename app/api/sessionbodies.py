@@ -12,11 +12,10 @@ import msgspec
 from pydantic import BaseModel
 
 from app.model.sessions import AiAgent, Session, SessionEvent, TimelineEvent
+from app.store import contents
 
 TENANT = "default"
 """AgentLens keeps tenants apart; here is one."""
-KEPT_MOST = 10_240
-"""Bytes of a payload above which only its beginning is kept (AgentLens)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NANO = 1_000_000_000
 _JS_WHOLE = 1e21  # below this JavaScript writes a whole number without exponent
@@ -146,13 +145,11 @@ def agent_body(agent: AiAgent) -> dict[str, Any]:
 
 
 def event_body(session: str, event: TimelineEvent) -> dict[str, Any]:
-    """An event as it is kept; a payload of which only the beginning is kept is told as AgentLens tells it."""
-    payload, payload_text = _content(event.payload, event.size)
-    metadata, metadata_text = _content(event.metadata, 0)
-    at = iso(event.at)
+    """An event as it is kept. Payload and metadata are empty once they are no longer kept."""
+    payload, metadata = event.payload or "{}", event.metadata or "{}"
     told = {
         "id": event.id,
-        "timestamp": at,
+        "timestamp": iso(event.at),
         "sessionId": session,
         "agentId": event.agent,
         "eventType": event.type,
@@ -160,16 +157,17 @@ def event_body(session: str, event: TimelineEvent) -> dict[str, Any]:
     }
     return {
         **told,
-        "payload": payload_text,
-        "metadata": metadata_text,
+        "payload": msgspec.Raw(payload.encode()),
+        "metadata": msgspec.Raw(metadata.encode()),
         "prevHash": None,
-        "hash": _hash({**told, "payload": payload, "metadata": metadata}),
+        "hash": _hash({**told, "payload": json.loads(payload), "metadata": json.loads(metadata)}),
         "tenantId": TENANT,
     }
 
 
 def hash_of(id: str, event: SessionEvent) -> str:
-    """The hash of an event as it came."""
+    """The hash of an event that was posted, as it is told of what is kept of it."""
+    text, size = contents.kept(contents.written(event.payload))
     return _hash(
         {
             "id": id,
@@ -178,7 +176,7 @@ def hash_of(id: str, event: SessionEvent) -> str:
             "agentId": event.agent,
             "eventType": event.type,
             "severity": event.severity,
-            "payload": event.payload,
+            "payload": json.loads(text) if size else event.payload,
             "metadata": event.metadata,
         }
     )
@@ -205,16 +203,3 @@ def _as_js(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_js(held) for held in value]
     return value
-
-
-def _content(text: str, size: int) -> tuple[Any, msgspec.Raw]:
-    """A payload, and its JSON text for an answer."""
-    try:
-        value = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        cut = {"_truncated": True, "originalSize": size, "maxSize": KEPT_MOST, "preview": text}
-        value = {"type": "_truncated", "data": cut}
-        text = json.dumps(value)
-    return value, msgspec.Raw((text or "{}").encode())
