@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.store.errors import StoreFailed, StoreRefused, situation
-from app.store.opening import require_database, schema_of
+from app.store.opening import new_id, require_database, schema_of
 from app.store.place import make_private, move_aside
 from app.store.raw import look_into, plain
 
@@ -47,14 +47,16 @@ def back_up(database: Path, target: Path, *, replace: bool = False) -> None:
 def restore(source: Path, database: Path, *, clock: Callable[[], datetime]) -> Path | None:
     """Puts a backup in the place of the database, which nobody may have open; gives where the old one is kept.
 
-    Raises StoreRefused unless the backup is a sound store of a schema that this version reads; then nothing is changed.
+    The restored store has an id of its own: its reader of session events is not that of the store that was copied,
+    and reads again what has come since. Raises StoreRefused unless the backup is a sound store of a schema that this
+    version reads; then nothing is changed.
     """
     if not source.is_file():
         raise StoreRefused(f"there is no file {source}")
     if database.exists() and source.samefile(database):
         raise StoreRefused(f"{source} is the session store itself")
     _require_ours(source)
-    part = _copy(source, database)
+    part = _copy(source, database, id=new_id())
     try:
         kept = move_aside(database, "before-restore", clock()) if os.path.lexists(database) else None
         part.replace(database)
@@ -85,8 +87,9 @@ def _require_ours(file: Path) -> None:
         raise StoreRefused(f"{file} is damaged: {said}")
 
 
-def _copy(source: Path, beside: Path) -> Path:
-    """A copy in the folder where it is wanted, under a name that nobody uses, on disk and in one file."""
+def _copy(source: Path, beside: Path, *, id: str = "") -> Path:
+    """A copy in the folder where it is wanted, under a name that nobody uses, on disk and in one file. Of another id,
+    if one is given."""
     part = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}")
     try:
         make_private(part)
@@ -95,6 +98,8 @@ def _copy(source: Path, beside: Path) -> Path:
             theirs.backup(ours)
             ours.execute("PRAGMA journal_mode = DELETE")
             ours.execute("UPDATE meta SET value = '1' WHERE name = 'clean'")
+            if id:
+                ours.execute("UPDATE meta SET value = ? WHERE name = 'id'", (id,))
         finally:
             ours.close()
             theirs.close()

@@ -151,13 +151,18 @@ class Opening:
                 if found != SCHEMA:  # else another process was faster
                     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION}")
                     migrate(connection) if found else begin(connection)
-                    for name, value in (("id", secrets.token_hex(6)), ("clean", "1"), ("version", __version__)):
+                    for name, value in (("id", new_id()), ("clean", "1"), ("version", __version__)):
                         raw.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
                     raw.execute("UPDATE meta SET value = ? WHERE name = 'version'", (__version__,))
         self.id = _meta(raw, "id")
         file = os.stat(self.database)
         self._identity = file.st_dev, file.st_ino
         self.ready = True
+
+
+def new_id() -> str:
+    """For a database that is like no other."""
+    return secrets.token_hex(6)
 
 
 def schema_of(raw: sqlite3.Connection, database: Path) -> str:

@@ -135,4 +135,7 @@ class Retention:
 def _give_back(connection: Connection) -> None:
     """Space that was freed goes back to the disk."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_PAGES})").all()
+        cursor = connection.connection.cursor()  # a page at each step: SQLAlchemy takes none where it sees no columns
+        cursor.execute(f"PRAGMA incremental_vacuum({_PAGES})")
+        cursor.fetchall()
+        cursor.close()
