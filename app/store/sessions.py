@@ -96,7 +96,8 @@ class Sessions:
             begin = first if place is None else min(place - limit // 2, total - limit)
             begin = max(0, begin)
             events = timelines.window(connection, n, begin, limit)
-            return SessionDetail(session_of(row, millis(now)), events, total, begin, timelines.worst(connection, n))
+            found = session_of(row, millis(now))
+            return SessionDetail(found, events, total, begin, timelines.worst(connection, n, found))
 
         return await self._store.read(read)
 

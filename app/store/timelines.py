@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.engine import Connection
 
-from app.model.sessions import TimelineEvent
+from app.model.sessions import Session, TimelineEvent
 from app.store.eventids import made, parts
 from app.store.sessionrows import EVENT, event_of, spellings
 
@@ -77,15 +77,20 @@ def place(connection: Connection, session_n: int, id: str) -> int | None:
     return _number(connection, before, (session_n, at, at, n))
 
 
-def worst(connection: Connection, session_n: int) -> str:
+def worst(connection: Connection, session_n: int, session: Session) -> str:
     """Id of the event of a session to look at first: the first error, else the first tool that failed, else what cost
-    most; empty if there is none of these."""
-    row: Sequence[Any] | None = connection.exec_driver_sql(
-        "SELECT at, n, id FROM event WHERE session_n = ?"
-        " AND (severity IN ('error', 'critical') OR type = 'tool_error') ORDER BY at, n LIMIT 1",
-        (session_n,),
-    ).first()
-    row = row or _first_failed(connection, session_n) or _dearest(connection, session_n)
+    most; empty if there is none of these. What the session has none of is not looked for."""
+    row: Sequence[Any] | None = None
+    if session.errors:
+        row = connection.exec_driver_sql(
+            "SELECT at, n, id FROM event WHERE session_n = ?"
+            " AND (severity IN ('error', 'critical') OR type = 'tool_error') ORDER BY at, n LIMIT 1",
+            (session_n,),
+        ).first()
+    if row is None and session.tool_failures:
+        row = _first_failed(connection, session_n)
+    if row is None and session.cost:
+        row = _dearest(connection, session_n)
     return (row[2] or made(row[0], row[1])) if row else ""
 
 

@@ -145,7 +145,7 @@ async def test_sessions_are_listed_by_what_is_asked(store: Store, asked: dict[st
 def with_events(connection: Connection) -> None:
     agent(connection, 1, "a")
     agent(connection, 2, "b")
-    session(connection, 1, began=AT - 5, last_at=AT - 1, events=6)
+    session(connection, 1, began=AT - 5, last_at=AT - 1, events=6, errors=1, tool_failures=1, cost=1)
     session(connection, 2, 2, began=AT - DAY, events=1)
     event(connection, 1, AT - 5, "session_started")
     event(connection, 1, AT - 1, "tool_error", id="given", severity="error", payload='{"toolName":"bash"}')
@@ -235,7 +235,7 @@ async def test_what_to_look_at_first(store: Store, gone: tuple[str, ...], worst:
 async def test_a_failed_tool_is_found_when_its_payload_is_gone(store: Store) -> None:
     def fill(connection: Connection) -> None:
         agent(connection, 1, "a")
-        session(connection, 1)
+        session(connection, 1, tool_failures=1)
         event(connection, 1, AT - 3, "tool_response", payload=None)
         event(connection, 1, AT - 2, "tool_response", payload=None)
         added(connection, "tool", day=(AT - 2) // DAY, agent_n=1, at=AT - 2, calls=0, failures=1)
