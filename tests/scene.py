@@ -14,6 +14,8 @@ from app.model.findings import Finding
 from app.model.fleet import Agent, Vitals
 from app.model.jobs import DeadLetter, Job, JobAgent, JobStatus
 from app.model.rates import History
+from app.model.scoring import Score
+from app.model.sessions import AiAgent, Intake
 from app.model.snapshot import ApiUse, Capability, Site, Snapshot, SourceState, SourceStatus
 from app.model.triage.judging import Triage
 
@@ -41,6 +43,10 @@ class Scene:
         self.letters: dict[str, DeadLetter] = {}
         self.services: dict[str, Service] = {}
         self.marks: dict[str, Mark] = {}
+        self.ai: dict[str, AiAgent] = {}
+        self.scores: dict[str, Score] = {}
+        self.intake = Intake()
+        self.store_damage = self.set_aside = ""
         self.account: Account | None = None
         self.api = ApiUse()
         self.denied: dict[str, tuple[str, ...]] = {}
@@ -122,6 +128,9 @@ class Scene:
                 watching_since=START,
                 account=self.account,
                 api=self.api,
+                intake=self.intake,
+                store_damage=self.store_damage,
+                set_aside=self.set_aside,
             ),
             sources={
                 name: SourceState(
@@ -141,6 +150,8 @@ class Scene:
             jobs=dict(self.jobs),
             deadletters=dict(self.letters),
             services=dict(self.services),
+            ai=dict(self.ai),
+            scores=dict(self.scores),
             marks=self._marks(),
         )
         self.history.observe(self.snapshot)

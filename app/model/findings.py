@@ -126,9 +126,13 @@ class Finding:
         )
 
 
-def urgency(finding: Finding) -> tuple[bool, bool, int, float, str]:
+LEAST = frozenset(("score.fell",))
+"""Rules whose findings are below all others of their severity: they tell of days, not of now."""
+
+
+def urgency(finding: Finding) -> tuple[bool, bool, int, bool, float, str]:
     """The order in which a person should look: causes before what is folded under them, what nobody has taken care of
     before what somebody has, the more severe, then the newest: what has just begun is at the top of its severity."""
     since = finding.since.timestamp() if finding.since is not None else 0.0
     quiet = finding.attention is not None and finding.attention.quiet
-    return bool(finding.cause), quiet, -finding.severity.rank, -since, finding.id
+    return bool(finding.cause), quiet, -finding.severity.rank, finding.rule in LEAST, -since, finding.id

@@ -140,3 +140,4 @@ class Intake:
     duplicates: int = 0
     dead: int = 0  # elements not understood in the last 15 minutes
     dead_why: str = ""  # of the last of them: where it stood, and why
+    put_aside: int = 0  # elements not understood since the worker began

@@ -17,7 +17,7 @@ from app.model.findings import Finding
 from app.model.fleet import Agent, HostFacts, Vitals
 from app.model.health import Health
 from app.model.jobs import DeadLetter, Job, Queue
-from app.model.scoring import Score
+from app.model.scoring import Bands, Score
 from app.model.sessions import AiAgent, Intake, Session
 
 
@@ -90,6 +90,9 @@ class Site:
     api: ApiUse = ApiUse()
     intake: Intake = Intake()
     window: int = 7  # days of the scores that findings are about, and that are shown where no other window is chosen
+    bands: Bands = Bands()
+    store_damage: str = ""  # what is wrong with the worker's store, if it was found damaged while in use
+    set_aside: str = ""  # what was done with a damaged store at the worker's start
 
 
 @dataclass(frozen=True, slots=True)

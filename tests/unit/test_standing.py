@@ -98,7 +98,8 @@ def test_a_stale_section_counts_as_stale(scene: Scene) -> None:
     assert counts(scene.snapshot, {})["agents"] == Count(stale=4)
     scene.disconnect()
     scene.look(1)
-    assert stale_sections(scene.snapshot) == {"streams", "consumers", "agents", "jobs", "deadletters"}
+    of_nats = {"streams", "consumers", "agents", "jobs", "deadletters"}
+    assert stale_sections(scene.snapshot) == of_nats | {"ai", "scores", "sessions"}
 
 
 def test_counts_agree_with_a_plain_count(scene: Scene) -> None:

@@ -15,6 +15,8 @@ from app.model.triage import (
     consumers,
     deadletters,
     failing,
+    ingest,
+    integrity,
     jetstream,
     leaders,
     sources,
@@ -159,6 +161,12 @@ class Links:
         if late in self._findings:
             for each in self._of(sources.STALE):
                 self._link(each, late)
+        store = f"{sources.STALE}|{sources.STORE}"
+        for name in (f"{sources.STALE}|{ingest.SOURCE}", f"{sources.STALE}|ingest"):
+            if name in self._findings:
+                self._link(self._findings[name], store, always=True)
+        if store in self._findings:
+            self._link(self._findings[store], f"{integrity.INTEGRITY}|{integrity.DAMAGED}", always=True)
         for each in self._of(clocks.SKEW):
             if each.id == f"{clocks.SKEW}|{clocks.WORKER}":
                 self._link(each, f"{clocks.SKEW}|{clocks.BROKER}", always=True)

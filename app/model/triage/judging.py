@@ -19,6 +19,7 @@ from app.model.triage import (
     agents,
     consumers,
     deadletters,
+    ingest,
     jobs,
     losing,
     nats,
@@ -36,6 +37,7 @@ from app.model.triage.deadletters import DeadLetters
 from app.model.triage.felt import Felt
 from app.model.triage.groups import Groups
 from app.model.triage.hysteresis import Held, step
+from app.model.triage.integrity import Integrity
 from app.model.triage.jetstream import JetStream
 from app.model.triage.jobs import Jobs
 from app.model.triage.known import departed, frozen, owners, unanswered, vanished
@@ -45,6 +47,7 @@ from app.model.triage.records import Records
 from app.model.triage.replicas import Replicas
 from app.model.triage.rules import THRESHOLDS
 from app.model.triage.rules import explain as explain_rule
+from app.model.triage.scores import Scores
 from app.model.triage.thresholds import Thresholds
 from app.model.triage.versions import Versions
 
@@ -83,6 +86,7 @@ class Triage:
         self._leaders, self._replicas = Leaders(), Replicas()
         self._clocks, self._versions = Clocks(), Versions()
         self._jobs, self._letters = Jobs(), DeadLetters()
+        self._scores, self._integrity = Scores(), Integrity()
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
         self._folded_at: datetime | None = None
@@ -212,6 +216,14 @@ class Triage:
             yield from self._agents.candidates(context.snapshot.agents, context)
             yield from self._versions.candidates(context)
         yield from self._of_work(context, stale)
+        yield from self._integrity.candidates(context)
+        yield from ingest.judge(context)
+        if ingest.SOURCE not in stale:
+            yield from self._scores.candidates(context, self._raised)
+
+    def _raised(self, id: str) -> bool:
+        held = self._held.get(id)
+        return held is not None and held.shown is not None
 
     def _of_work(self, context: Context, stale: frozenset[str]) -> Iterator[Candidate]:
         if jobs.SOURCE not in stale:

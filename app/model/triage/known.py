@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from app.model.broker import Answer, Consumer, LinkState, Stream
 from app.model.fleet import Agent, Presence, parse_consumer
 from app.model.snapshot import Snapshot, SourceStatus
-from app.model.triage import account, agents, consumers, deadletters, jobs, services, streams
+from app.model.triage import account, agents, consumers, deadletters, ingest, jobs, services, streams
 from app.model.triage.candidates import Candidate, Owners
 
 _SOURCES = (
@@ -18,6 +18,7 @@ _SOURCES = (
     jobs.SOURCE,
     deadletters.SOURCE,
     services.SOURCE,
+    ingest.SOURCE,
 )
 _ROWS = frozenset(("stream", "consumer", "agent"))
 
@@ -26,8 +27,9 @@ def frozen(snapshot: Snapshot) -> frozenset[str]:
     """Sources whose facts are only the last known ones. Not absent ones: that there is nothing is known."""
     if snapshot.site.connection.state is not LinkState.CONNECTED:
         return frozenset(_SOURCES)
+    late = (ingest.SOURCE,) if ingest.catching_up(snapshot.site.intake) else ()
     states = {name: snapshot.sources.get(name) for name in _SOURCES}
-    return frozenset(
+    return frozenset(late).union(
         name
         for name, state in states.items()
         if state is None or not (state.fresh or state.status is SourceStatus.ABSENT)

@@ -16,6 +16,8 @@ from app.model.triage import (
     consumers,
     deadletters,
     failing,
+    ingest,
+    integrity,
     jetstream,
     jobs,
     leaders,
@@ -24,6 +26,7 @@ from app.model.triage import (
     poison,
     redelivering,
     replicas,
+    scores,
     services,
     sources,
     stalled,
@@ -83,7 +86,8 @@ RULES = (
     ),
     RuleText(
         sources.STALE,
-        "Facts of one of our own sources are older than they should be, or the worker itself is late.",
+        "Facts of one of our own sources are older than they should be, session events are taken in late, the worker "
+        "itself is late, or its store cannot be written.",
         ("what is not there or not permitted: its pane says so",),
     ),
     RuleText(
@@ -248,6 +252,30 @@ RULES = (
         "Many requests to a service end in an error.",
         ("fewer requests than `count`",),
     ),
+    RuleText(
+        scores.FELL,
+        "The overall score of an AI agent fell by many points against the window before, or by more than `back` into a "
+        "lower band. Never CRIT, and below all others of WARN.",
+        (
+            "few sessions in one of the two windows: too few to trust",
+            "other weights: both windows are weighed alike",
+            "windows that somebody only looks at: it goes by the configured one",
+            "while session events are not read, or taken in late",
+            "an agent of which it was said and over on the same day (UTC)",
+        ),
+    ),
+    RuleText(
+        ingest.DEAD_LETTER,
+        "Something on the sessions stream is no session event: it is put aside with the reason. INFO, and WARN where "
+        "it is much.",
+        ("what was put aside longer ago than 15m",),
+    ),
+    RuleText(
+        integrity.INTEGRITY,
+        "The worker's own store is damaged (CRIT), or was set aside damaged when the worker began (WARN, until "
+        "somebody acknowledges it).",
+        ("a store that cannot be written for another reason: that is facts.stale",),
+    ),
 )
 """All rules that are judged, in the order of their families."""
 
@@ -268,6 +296,9 @@ THRESHOLDS: Mapping[str, tuple[Threshold, ...]] = MappingProxyType(
         **jobs.THRESHOLDS,
         **deadletters.THRESHOLDS,
         **services.THRESHOLDS,
+        **scores.THRESHOLDS,
+        **ingest.THRESHOLDS,
+        **integrity.THRESHOLDS,
     }
 )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from app.model.findings import Evidence, Severity
+from app.model.sessions import Intake, IntakeState
 from app.model.snapshot import SourceState, SourceStatus
 from app.model.text import duration
+from app.model.triage import ingest
 from app.model.triage.candidates import Candidate, Context, length
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
 
@@ -15,6 +17,7 @@ THRESHOLDS = {
     STALE: (
         Threshold("intervals", Unit.NUMBER, 3.0, "of the source's own interval without fresh facts"),
         Threshold("lag", Unit.SECONDS, 5.0, "by which the worker itself is late"),
+        ingest.BEHIND,
         Threshold("least", Unit.SECONDS, 10.0, "without fresh facts, however short the interval"),
     ),
 }
@@ -30,12 +33,15 @@ _NAMES = {
     "deadletters": "dead-letter",
     "services": "service",
     "advisories": "advisory",
+    ingest.SOURCE: "session",
 }
 _JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
+_INTO_STORE = frozenset((IntakeState.READING, IntakeState.FAILED))
 
 
 def judge(context: Context) -> list[Candidate]:
-    """One candidate for each source that is too old, one for the worker if it is late, one for a store not writable.
+    """One candidate for each source that is too old, one for the worker if it is late, one for session events that
+    are taken in late, one for a store not writable.
 
     Not for what is absent or not permitted: that is no matter of age, and its pane says so.
     """
@@ -44,7 +50,7 @@ def judge(context: Context) -> list[Candidate]:
         return []
     found = (_stale(context, source, limits) for source in context.snapshot.sources.values())
     late = (_late(context, limits),) if context.site.lag >= limits["lag"] else ()
-    return [*late, *(candidate for candidate in found if candidate is not None)]
+    return [*late, *(each for each in (*found, ingest.late(context, STALE, limits)) if each is not None)]
 
 
 def _late(context: Context, limits: Limits) -> Candidate:
@@ -64,15 +70,16 @@ def _late(context: Context, limits: Limits) -> Candidate:
     )
 
 
-def _not_written(source: SourceState) -> Candidate | None:
+def _not_written(source: SourceState, intake: Intake) -> Candidate | None:
     if source.status is not SourceStatus.FAILED:
         return None
+    stopped = "ingest stopped" if intake.stream and intake.state in _INTO_STORE else "nothing is recorded"
     return Candidate(
         STALE,
         source.name,
         "source",
         source.name,
-        f"{source.error}: nothing is recorded, nothing lost",
+        f"{source.error}: {stopped}, nothing lost",
         Severity.CRIT,
         (f"source:{source.name}",),
         clear=0.0,
@@ -84,7 +91,7 @@ def _not_written(source: SourceState) -> Candidate | None:
 
 def _stale(context: Context, source: SourceState, limits: Limits) -> Candidate | None:
     if source.name == STORE:
-        return _not_written(source)
+        return _not_written(source, context.site.intake)
     if source.status not in _JUDGED:
         return None
     begun = context.theirs(source.good_at or context.site.watching_since or context.site.connection.since)

@@ -10,7 +10,10 @@ from app.model.components import Component
 from app.model.findings import Finding, Severity
 from app.model.fleet import Agent, Presence
 from app.model.health import Health
+from app.model.scoring import Band
+from app.model.sessions import AiAgent, AiState, Session, SessionStatus
 from app.model.snapshot import Count, Snapshot, SourceStatus, Verdict
+from app.model.triage.ingest import SOURCE as SESSIONS
 from app.model.triage.many import for_many
 from app.model.triage.nats import CREDENTIALS, UNREACHABLE
 
@@ -20,6 +23,9 @@ SOURCE_OF = {
     "agents": "registry",
     "jobs": "jobs",
     "deadletters": "deadletters",
+    "ai": SESSIONS,
+    "scores": SESSIONS,
+    "sessions": SESSIONS,
 }
 """The source that each section's rows rest on."""
 
@@ -29,7 +35,11 @@ _PREFIX = {
     "agent:": "agents",
     "job:": "jobs",
     "deadletter:": "deadletters",
+    "ai:": "ai",
+    "score:": "scores",
+    "session:": "sessions",
 }
+_BANDS = {Band.HEALTHY: Health.OK, Band.WARNING: Health.WARN, Band.CRITICAL: Health.CRIT}
 _CORE = ("streams", "consumers", "registry")
 _NO_MATTER_OF_AGE = frozenset((SourceStatus.ABSENT, SourceStatus.DENIED))
 _NOTHING: frozenset[str] = frozenset()
@@ -65,9 +75,9 @@ def standings(findings: Mapping[str, Finding], stale: Collection[str] = _NOTHING
 
 
 def counts(snapshot: Snapshot, standings: Mapping[str, Health]) -> Mapping[str, Count]:
-    """Rows of streams, consumers, agents and components by state.
+    """Rows by state: of streams, consumers, agents, components, AI agents and sessions, and scores by band.
 
-    Own and hidden consumers and agents that left are not counted.
+    Own and hidden consumers, agents that left, and scores of other windows than the site's are not counted.
     """
     stale = stale_sections(snapshot)
     return {
@@ -75,7 +85,28 @@ def counts(snapshot: Snapshot, standings: Mapping[str, Health]) -> Mapping[str, 
         "consumers": _count_consumers(snapshot, standings, "consumers" in stale),
         "agents": _count_agents(snapshot.agents, standings, "agents" in stale),
         "components": _count_components(snapshot.components, standings),
+        "ai": _count_ai(snapshot.ai, standings, "ai" in stale),
+        "scores": _count_scores(snapshot, "scores" in stale),
+        "sessions": _count_sessions(snapshot.sessions, "sessions" in stale),
     }
+
+
+def _count_ai(table: Mapping[str, AiAgent], standings: Mapping[str, Health], stale: bool) -> Count:
+    """WARN: its newest session ended in error, or a finding says something of it."""
+    warned = {key for key, row in table.items() if row.state is AiState.ERROR}
+    warned.update(key for ref in standings if ref.startswith("ai:") and (key := ref.removeprefix("ai:")) in table)
+    return _tally(len(table), Counter({Health.WARN: len(warned)}), stale)
+
+
+def _count_scores(snapshot: Snapshot, stale: bool) -> Count:
+    bands = Counter(row.band for row in snapshot.scores.values() if row.window == snapshot.site.window)
+    return _tally(bands.total(), Counter({_BANDS[band]: number for band, number in bands.items()}), stale)
+
+
+def _count_sessions(table: Mapping[str, Session], stale: bool) -> Count:
+    """WARN: it ended in error. Of those that are shown."""
+    failed = sum(row.status is SessionStatus.ERROR for row in table.values())
+    return _tally(len(table), Counter({Health.WARN: failed}), stale)
 
 
 def _count_components(components: Mapping[str, Component], standings: Mapping[str, Health]) -> Count:
