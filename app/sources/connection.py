@@ -174,15 +174,16 @@ class NatsLink:
         except (TimeoutError, nats_errors.Error, OSError) as error:
             raise LinkDown("connection lost") from error
 
-    async def subscribe(self, handler: Handler) -> tuple[str, Callable[[], Awaitable[None]]]:
+    async def subscribe(self, handler: Handler, *, tail: str = "") -> tuple[str, Callable[[], Awaitable[None]]]:
         """Opens an inbox for this connection only: its subject, and the coroutine function that closes it.
 
+        `tail`: what may come after the subject, such as `.*`.
         After a reconnect nothing arrives any more. Raises LinkDown.
         """
         live = self._alive()
         subject = f"{self._settings.inbox_prefix}.{NUID().next().decode()}"
         try:
-            end = await live.client.listen(subject, handler)
+            end = await live.client.listen(subject + tail, handler)
         except nats_errors.Error as error:
             raise LinkDown("connection lost") from error
 

@@ -35,7 +35,6 @@ NAK_DELAY = 2.0
 _NANO = 1_000_000_000
 _ACK = b"+ACK"
 _TERM = b"+TERM"
-_NAK = b'-NAK {"delay": %d}' % int(NAK_DELAY * _NANO)
 
 
 class Found(NamedTuple):
@@ -120,6 +119,7 @@ class SessionStream:
 class _Pull:
     """A request for messages that stands."""
 
+    number: int
     wanted: int
     until: float  # monotonic
     received: int = 0
@@ -128,7 +128,7 @@ class _Pull:
 
 @dataclass(slots=True, eq=False)
 class _Inbox:
-    subject: bytes
+    subject: str
     end: Callable[[], Awaitable[None]]
     forget: tuple[Callable[[], None], ...] = field(default=())
 
@@ -146,6 +146,7 @@ class SessionFeed:
         self._next = stream.api.subject(f"CONSUMER.MSG.NEXT.{stream.name}.{durable}")
         self._messages: list[Message] = []
         self._pull: _Pull | None = None
+        self._pulls = 0
         self._inbox: _Inbox | None = None
         self._single = False  # the next message is larger than a batch may be
         self._broken: SourceError | None = None
@@ -158,8 +159,8 @@ class SessionFeed:
     async def open(self) -> None:
         """Raises LinkDown."""
         name = self._stream.name
-        inbox, end = await self._link.subscribe(self._take)
-        self._inbox = _Inbox(inbox.encode(), end)
+        inbox, end = await self._link.subscribe(self._take, tail=".*")
+        self._inbox = _Inbox(inbox, end)
         self._inbox.forget = (
             self._link.publishing(self._next, lambda: self._break(NotPermitted("publish", self._next))),
             self._link.publishing("$JS.ACK.", lambda: self._break(NotPermitted("publish", f"$JS.ACK.{name}.>"))),
@@ -191,17 +192,25 @@ class SessionFeed:
         return taken
 
     async def pull(self, most: int = BATCH) -> None:
-        """Asks for `most` messages, unless a pull still stands. Raises LinkDown."""
+        """Asks for `most` messages, unless a pull still stands or has brought what was not taken. Raises LinkDown."""
         now = time.monotonic()
-        if self._stands(now) or now < self._not_before or self._inbox is None or self.broken is not None:
+        if (
+            self._messages
+            or self._stands(now)
+            or now < self._not_before
+            or self._inbox is None
+            or self.broken is not None
+        ):
             return
         wanted = {"batch": most, "max_bytes": BATCH_BYTES, "expires": int(EXPIRES * _NANO)}
         if self._single:
             wanted = {"batch": 1, "expires": int(EXPIRES * _NANO)}
             self._single = False
-        self._pull = _Pull(wanted["batch"], now + EXPIRES + GRACE)
+        self._pulls += 1
+        self._pull = _Pull(self._pulls, wanted["batch"], now + EXPIRES + GRACE)
         self.filled.clear()
-        await self._link.send([(self._next.encode(), self._inbox.subject, msgspec.json.encode(wanted))])
+        reply = f"{self._inbox.subject}.{self._pulls}".encode()
+        await self._link.send([(self._next.encode(), reply, msgspec.json.encode(wanted))])
 
     async def settle(self, kept: Iterable[Message], useless: Iterable[Message] = ()) -> None:
         """Acknowledges what is on disk, terminates what nothing can be made of. Raises LinkDown."""
@@ -212,7 +221,8 @@ class SessionFeed:
 
     async def give_back(self, messages: Iterable[Message]) -> None:
         """Has the server give messages again, in `NAK_DELAY` seconds. On a connection that is gone it does anyway."""
-        answers = [(message.reply, b"", _NAK) for message in messages]
+        answer = b'-NAK {"delay": %d}' % int(NAK_DELAY * _NANO)
+        answers = [(message.reply, b"", answer) for message in messages]
         if answers and self._link.up and self._link.generation == self._generation:
             with contextlib.suppress(SourceError):
                 await self._link.send(answers)
@@ -228,7 +238,7 @@ class SessionFeed:
 
     def _take(self, subject: bytes, reply: bytes, payload: bytes, headers: bytes | None) -> None:
         if not reply.startswith(b"$JS.ACK."):
-            self._told(status(headers), headers)
+            self._told(subject, status(headers), headers)
             return
         parts = reply.split(b".")
         first = 5 if len(parts) == 9 else 7
@@ -246,21 +256,20 @@ class SessionFeed:
                 self.filled.set()
         self.arrived.set()
 
-    def _told(self, code: int | None, headers: bytes | None) -> None:
+    def _told(self, subject: bytes, code: int | None, headers: bytes | None) -> None:
         """The end of a pull, or of the consumer."""
-        if code is None or code == 100:
-            return
         pull = self._pull
+        if code is None or code == 100 or pull is None or subject.rpartition(b".")[2] != b"%d" % pull.number:
+            return
         said = (headers or b"").partition(b"\r\n")[0][12:].strip().lower()
         if code == 503 or b"consumer deleted" in said or b"push based" in said:
             self._break(SourceError("the consumer is gone"))
         elif code == 409 and b"maxbytes" in said:
-            self._single = pull is None or not pull.received
+            self._single = not pull.received
         elif code in (404, 408):
             self.quiet = True
-        else:
+        elif b"batch completed" not in said:
             self._not_before = time.monotonic() + 0.5  # a server that ends, an election: it is asked again soon
-        if pull is not None:
-            pull.over = True
+        pull.over = True
         self.arrived.set()
         self.filled.set()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.store.store import Store
     from app.worker.attention import AttentionDesk
     from app.worker.events import EventLog
+    from app.worker.scorekeeper import Scorekeeper
 
 PULSE_PATIENCE = 30.0
 """Seconds without a sign of the collector after which the worker calls itself dead. A collection that waits for a
@@ -60,6 +61,7 @@ class Board:
     inquiry: Inquiry | None = None  # answers single questions about jobs and messages
     attention: AttentionDesk | None = None  # what people say of findings
     intake: Intake = Intake()  # how session events are taken in
+    scorekeeper: Scorekeeper | None = None  # what is known of AI agents, their scores and sessions
     connected: set[asyncio.Future[Any]] = field(default_factory=set)
     """What needs the NATS connection to end in order: it is kept until all of them are done, for some seconds."""
     _published: asyncio.Event = field(default_factory=asyncio.Event)

@@ -12,6 +12,7 @@ from typing import Any
 from app.model.broker import LinkState
 from app.model.components import Component
 from app.model.snapshot import SourceState, SourceStatus
+from app.model.triage.ingest import SOURCE as SESSIONS
 from app.model.triage.sources import STORE
 from app.settings import Settings
 from app.sources.advisories import ADVISORY_SOURCE
@@ -24,6 +25,7 @@ from app.worker.assembly import Assembly, Gathered, Judge, failed
 from app.worker.board import Board
 from app.worker.judge import TriageJudge
 from app.worker.outside import Sources, nats_sources
+from app.worker.scorekeeper import NO_SESSIONS
 from app.worker.turn import Turns
 
 BROKER_SOURCES = ("account", "streams", "consumers")
@@ -38,6 +40,8 @@ LEAVE = 5.0
 """Seconds that the connection is kept at the end for those who still need it."""
 LAG_LEAST = 1.0
 """Seconds by which the worker must be late for it to be told."""
+RARE = 2.0
+"""Seconds between two rounds above which news of other parts make a snapshot of their own."""
 PULSE = 5.0
 """Seconds between two signs of life at most."""
 
@@ -75,6 +79,7 @@ class Collector:
             site=site_name(settings),
             namespace=settings.namespace,
             actions=settings.actions,
+            standards=settings.scores,
         )
         self._own = parts.OwnParts()
         board.events = self._assembly.events
@@ -108,6 +113,11 @@ class Collector:
         finally:
             link.on_change = None
             await self._close()
+
+    def hear(self) -> None:
+        """Another part of the worker has news for the snapshot; where rounds are rare, they do not wait for one."""
+        if self._broker.facts.interval > RARE:
+            self._wake.set()
 
     def _link_changed(self) -> None:
         """Collects at once when the connection was lost or made; a changed time of travel can wait."""
@@ -217,6 +227,10 @@ class Collector:
                     advisories=advisories,
                     states=self._states(),
                     marks=board.attention.marks if board.attention is not None else {},
+                    sessions=board.scorekeeper.facts if board.scorekeeper is not None else NO_SESSIONS,
+                    intake=board.intake,
+                    store_damage=board.store.damage if board.store is not None else "",
+                    set_aside=board.store.set_aside if board.store is not None else "",
                 )
             )
         )
@@ -235,6 +249,7 @@ class Collector:
             parts.nats(link.connection, link.server),
             parts.collection(board.collected, self._broker.facts.interval, self._told_lag),
             parts.store(board.store.trouble if board.store is not None else None),
+            parts.ingest(board.intake) if board.scorekeeper is not None else None,
             parts.http(board.listening),
         )
 
@@ -255,6 +270,8 @@ class Collector:
         if store is not None:  # without a time: it says nothing of how old any facts are
             status = SourceStatus.FAILED if store.trouble else SourceStatus.OK
             states[STORE] = SourceState(STORE, status, error=store.trouble)
+        if self._board.scorekeeper is not None:
+            states[SESSIONS] = self._board.scorekeeper.source(self._board.intake)
         return states
 
     def _turns(self) -> Iterator[tuple[Turns[Any], tuple[SourceState, ...]]]:

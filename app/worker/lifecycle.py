@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,11 +27,13 @@ from app.worker.board import Board
 from app.worker.collector import Collector, utc_now
 from app.worker.judge import TriageJudge
 from app.worker.lock import LockHeld, StateLock
+from app.worker.outside import nats_sources
 from app.worker.owner_token import keep_owner_token
 from app.worker.parent import outlive_no_deck
 from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen, tls_files
 
 if TYPE_CHECKING:
+    from app.sources.jsapi import JetStreamApi
     from app.store.store import Store
 
 DRAIN = 8.0
@@ -38,6 +41,8 @@ DRAIN = 8.0
 COLLECT_AFTER = (5_000, 3, 3_000)
 """Of Python's garbage collector. At its own pace it looks through every record of a large fleet while that comes in,
 and holds everything up for a tenth of a second each time; records hold no cycles."""
+DURABLE_TTL = 72 * 3600.0
+"""Seconds that the consumer of a worker that a deck started outlives it, where the settings say nothing."""
 _log = logging.getLogger(__name__)
 
 
@@ -186,7 +191,9 @@ async def _live(
     board.store = store = await _open_store(settings)
     board.attention = attention = AttentionDesk(board)
     await attention.load()
-    collector = Collector(settings, board, judge=judge)
+    sources = nats_sources(settings, utc_now)
+    collector = Collector(settings, board, sources=sources, judge=judge)
+    ingester, upkeep = _keepers(settings, board, store, sources.api, child=parent_fd is not None)
 
     def listening() -> None:
         record = LockRecord(pid=os.getpid(), socket=str(holdings.socket_path), version=__version__, fingerprint=mark)
@@ -205,6 +212,8 @@ async def _live(
     parts: dict[asyncio.Future[None], str] = {
         asyncio.ensure_future(server): "server",
         asyncio.create_task(collector.run()): "collector",
+        ingester: "ingester",
+        upkeep: "upkeep",
     }
     aside = [asyncio.create_task(_announce(board, store, settings.state_dir, holdings, ready))]
     if parent_fd is not None:
@@ -228,12 +237,33 @@ async def _open_store(settings: Settings) -> Store:
     def opened() -> Store:
         from app.store.store import Store  # half a second of imports on a slow machine: only who keeps things pays it
 
-        return Store.open(settings.store.url, settings.state_dir, clock=utc_now)
+        return Store.open(
+            settings.store.url,
+            settings.state_dir,
+            clock=utc_now,
+            standards=settings.scores,
+            keep_payloads=timedelta(seconds=settings.store.keep_payloads),
+        )
 
     try:
         return await asyncio.to_thread(opened)
     except StoreRefused as error:
         raise CannotStart(str(error)) from None
+
+
+def _keepers(
+    settings: Settings, board: Board, store: Store, api: JetStreamApi, *, child: bool
+) -> tuple[asyncio.Task[None], asyncio.Task[None]]:
+    """Who takes session events into the store, and who looks after the store; both at work."""
+    from app.worker.ingester import Ingester  # these two come with the store
+    from app.worker.upkeep import Upkeep
+
+    ttl = settings.sessions.durable_ttl
+    if ttl is None:
+        ttl = DURABLE_TTL if child else 0.0
+    ingester = asyncio.create_task(Ingester(settings, board, store, api, ttl=ttl).run(), name="ingester")
+    board.connected.add(ingester)
+    return ingester, asyncio.create_task(Upkeep(board, store, clock=utc_now).run(), name="upkeep")
 
 
 def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:

@@ -76,13 +76,19 @@ class Sources:
     advisories: Callable[[], tuple[Advisory, ...]] = tuple
     note: Callable[[tuple[Advisory, ...]], None] = _not_noted
     inquiry: Inquiry | None = None
-    api: JetStreamApi | None = None  # for who takes in session events
     host: Callable[[datetime], Awaitable[Mapping[str, Component]]] = _no_host
     choose: Callable[[str], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
 
-def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsSources(Sources):
+    """The sources of a real NATS, and its API for those who bring no snapshots."""
+
+    api: JetStreamApi
+
+
+def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> NatsSources:
     """The sources of a real NATS; nothing is sent before `link.start()`."""
     nats, names = settings.nats, settings.names
     link = NatsLink(nats, clock=clock)
@@ -118,7 +124,7 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> Sources:
         for source in (broker, fleet, jobs, advisories):
             await source.close()
 
-    return Sources(
+    return NatsSources(
         link=link,
         broker=broker.collect,
         fleet=fleet.collect,
