@@ -78,7 +78,7 @@ class Store:
         self.retention = Retention(self, keep_payloads=keep)
         self.sessions = Sessions(self)
         self.standards = standards
-        self.scores = Scores(self, clock, standards, self.sessions)
+        self.scores = Scores(self, clock, standards, self.sessions, self.intake)
 
     @classmethod
     def open(
@@ -118,6 +118,11 @@ class Store:
     def unclean(self) -> bool:
         """Whether the worker before this one was killed, or could not close the store."""
         return self._opening.unclean
+
+    @property
+    def damage(self) -> str:
+        """What was found damaged in it while it was in use; empty while it is sound."""
+        return self._opening.damage
 
     @property
     def set_aside(self) -> str:

@@ -16,12 +16,15 @@ from app.model.broker import Account, Connection, Flow, ServerInfo
 from app.model.components import Component
 from app.model.events import Advisory
 from app.model.findings import Finding
+from app.model.scoring import Standards
+from app.model.sessions import Intake, IntakeState
 from app.model.snapshot import SECTIONS, Capability, Count, Site, Snapshot, SourceState, SourceStatus, Verdict
 from app.sources.jetstream import BrokerFacts
 from app.sources.jobs import JobFacts
 from app.sources.registry import FleetFacts
 from app.sources.services import ServiceFacts
 from app.worker.events import EventLog
+from app.worker.scorekeeper import NO_SESSIONS, SessionFacts
 
 _log = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -60,16 +63,23 @@ class Gathered:
     advisories: tuple[Advisory, ...]
     states: Mapping[str, SourceState]
     marks: Mapping[str, Mark] = field(default_factory=dict)
+    sessions: SessionFacts = NO_SESSIONS
+    intake: Intake = Intake()
+    store_damage: str = ""
+    set_aside: str = ""
 
 
 class Assembly:
     """Makes the snapshots of one run of a worker; rows and tables that did not change stay the same objects."""
 
-    def __init__(self, judge: Judge, *, site: str, namespace: str, actions: bool) -> None:
+    def __init__(
+        self, judge: Judge, *, site: str, namespace: str, actions: bool, standards: Standards = Standards()
+    ) -> None:
         self._judge = judge
         self._site_name = site
         self.namespace = namespace  # as configured or chosen; `auto`: found by what is there
         self._actions = actions
+        self._standards = standards
         self._since: datetime | None = None
         self._seen: tuple[object, ...] = ()
         self._failing = False
@@ -98,6 +108,9 @@ class Assembly:
             queue=gathered.jobs.queue,
             live_keys=fleet.live_keys,
             marks=_kept(last.marks, gathered.marks),
+            ai=gathered.sessions.ai,
+            scores=gathered.sessions.scores,
+            sessions=gathered.sessions.sessions,
         )
         snapshot = self._judged(snapshot, new=self._seen != seen)
         snapshot = replace(snapshot, events=self.events.observe(snapshot, gathered.advisories, fleet.namespace))
@@ -152,6 +165,11 @@ class Assembly:
             version=__version__,
             actions=self._actions,
             api=broker.api,
+            intake=gathered.intake,
+            window=self._standards.window,
+            bands=self._standards.bands,
+            store_damage=gathered.store_damage,
+            set_aside=gathered.set_aside,
         )
         return self.last.site if site == self.last.site else site
 
@@ -165,6 +183,8 @@ def _capabilities(gathered: Gathered) -> frozenset[Capability]:
         found.add(Capability.FLEET)
     if gathered.services.services:
         found.add(Capability.SERVICES)
+    if gathered.sessions.present or gathered.intake.state is IntakeState.READING:
+        found.add(Capability.SESSIONS)
     if any(stream.cluster is not None and stream.cluster.peers for stream in broker.streams.values()):
         found.add(Capability.CLUSTER)
     return frozenset(found)
@@ -196,10 +216,14 @@ def _differ(old: Snapshot, new: Snapshot) -> bool:
 
 
 def _still(site: Site) -> Site:
-    """The site without what moves with every look: times of travel, clocks, totals of API requests."""
+    """The site without what moves with every look: times of travel, clocks, totals of requests and of events."""
     account: Account | None = site.account and replace(site.account, api_total=0, api_errors=0)
     api = replace(site.api, calls=0, failed=0)
-    return replace(site, connection=replace(site.connection, rtt=None), clock_offset=0.0, account=account, api=api)
+    intake = replace(
+        site.intake, pending=min(site.intake.pending, 1), behind=0.0, last=None, taken=0, duplicates=0, put_aside=0
+    )
+    link = replace(site.connection, rtt=None)
+    return replace(site, connection=link, clock_offset=0.0, account=account, api=api, intake=intake)
 
 
 def failed(state: SourceState, error: str) -> SourceState:

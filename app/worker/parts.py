@@ -1,4 +1,4 @@
-"""Watchdeck's own parts as components: its connection, collecting, store and endpoint."""
+"""Watchdeck's own parts as components: its connection, collecting, store, taking in of events, and endpoint."""
 
 from __future__ import annotations
 
@@ -9,10 +9,22 @@ from datetime import datetime, timedelta
 from app.model.broker import Connection, LinkState, ServerInfo
 from app.model.components import Component, ComponentKind
 from app.model.health import Health
-from app.model.text import duration
+from app.model.sessions import Intake, IntakeState
+from app.model.text import age_step, count, duration
 
 LATENCY_KEPT = timedelta(seconds=30)
 """How long a latency is shown at least, while nothing else changes."""
+BEHIND_LEAST, BEHIND_MOST = 5.0, 60.0
+"""Seconds that session events wait before it is told, and before it is a fault."""
+_INTAKE = {
+    IntakeState.OFF: Health.OK,
+    IntakeState.WAITING: Health.UNKNOWN,
+    IntakeState.ABSENT: Health.OK,
+    IntakeState.REFUSED: Health.OK,
+    IntakeState.DENIED: Health.UNKNOWN,
+    IntakeState.FAILED: Health.WARN,
+    IntakeState.READING: Health.OK,
+}
 _LINK = {
     LinkState.CONNECTED: Health.OK,
     LinkState.CONNECTING: Health.UNKNOWN,
@@ -82,6 +94,19 @@ def store(trouble: str | None) -> Component | None:
         return None
     state, health = ("error", Health.CRIT) if trouble else ("ok", Health.OK)
     return Component("worker:store", ComponentKind.WORKER, "store", health, state, reason=trouble)
+
+
+def ingest(intake: Intake) -> Component | None:
+    """How session events are taken in; None where that is switched off."""
+    if intake.state is IntakeState.OFF:
+        return None
+    reason = intake.why
+    if intake.state is IntakeState.READING:
+        reason = f"{count(intake.taken)} events taken in"
+        if intake.behind >= BEHIND_LEAST:
+            reason += f", {duration(age_step(intake.behind))} behind, {count(intake.pending)} waiting"
+    health = Health.WARN if intake.behind > BEHIND_MOST else _INTAKE[intake.state]
+    return Component("worker:ingest", ComponentKind.WORKER, "ingest", health, intake.state.value, reason=reason)
 
 
 def http(listening: str) -> Component | None:
