@@ -158,6 +158,7 @@ def _simulate(
     """The demo's fleet on the NATS of your settings, until ctrl+c; refuses a registry that is really used.
 
     At its end the simulated agents say goodbye. Streams and buckets stay, for another run, unless --clean is given.
+    AI agents publish session events where there is a stream for them, or with --create-stream.
     """
     from app.cli.demo import run_simulation
 

@@ -104,7 +104,12 @@ def run_simulation(
         sys.stderr.write(f"{agents} agents on {settings.nats.url} ({settings.nats.origin}); ctrl+c ends them\n")
 
     try:
-        asyncio.run(simulate(settings.nats, namespace, agents, rate, scenario, seed, yes=yes, clean=clean, ready=ready))
+        asyncio.run(
+            simulate(
+                settings.nats, namespace, agents, rate, scenario, seed,
+                yes=yes, clean=clean, sessions=settings.sessions.create, ready=ready,
+            )
+        )  # fmt: skip
     except DemoError as error:
         raise Failure(str(error)) from None
     except ValueError as error:

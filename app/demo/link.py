@@ -149,6 +149,12 @@ class Link:
             with contextlib.suppress(*FAILURES):
                 await self.nc.publish(subject, data, headers=headers)
 
+    async def flush(self) -> None:
+        """Waits until the server has read all that was published."""
+        if self.nc.is_connected:
+            with contextlib.suppress(*FAILURES):
+                await self.nc.flush(timeout=10)
+
     async def put(self, bucket: str, key: str, value: Mapping[str, Any] | bytes) -> None:
         """Writes a key, without waiting."""
         data = value if isinstance(value, bytes) else encode(value)

@@ -26,6 +26,7 @@ from app.demo.services import Services
 from app.demo.shop import Shop
 from app.demo.shop import configs as shop_streams
 from app.demo.stage import Stage
+from app.demo.telling import Telling
 from app.demo.traffic import Traffic
 from app.settings import NatsSettings
 
@@ -44,6 +45,8 @@ class Simulation:
     Everything that can be drawn is drawn from the seed; only time stamps come from the clock. `direct_only` is for
     a registry that is really used: jobs go to hosts of this simulation alone, never to a label or to all, and nothing
     is written that people would take for their own (audit entries, files, old jobs, dead letters, services).
+    `sessions`: the stream of session events may be made; where there is one, AI agents publish on it in any case, but
+    never beside a fleet that is really used.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Simulation:
         seed: int = 7,
         speed: float = 1.0,
         direct_only: bool = False,
+        sessions: bool = True,
     ) -> None:
         self.layout = Layout(namespace)
         self.link = Link(settings)
@@ -77,6 +81,7 @@ class Simulation:
         )
         self._shop = Shop(self.link, rngs["shop"], speed)
         self._services = Services(self.link, rngs["services"], speed)
+        self._telling = Telling(self.link, self.layout, scenario, seed, create=sessions, speed=speed)
         self._clients: dict[str, Client] = {}
         self._audit_client: Client | None = None
         flood = Flood(self.link, self.layout, self.workers, rngs["flood"])
@@ -123,7 +128,7 @@ class Simulation:
             self._play,
         ]
         if not self._direct_only:
-            loops.append(self._services.ask)
+            loops += [self._services.ask, self._telling.tell]
         tasks = asyncio.gather(*(self._for_ever(loop) for loop in loops))
         ended = asyncio.create_task(stop.wait())
         try:
@@ -146,7 +151,7 @@ class Simulation:
     async def clean(self) -> None:
         """Removes the streams and buckets that a simulation made; of others' streams its consumers and state keys."""
         foreign = set()
-        for config in (*streams(self.layout, self._rate), *shop_streams()):
+        for config in (*streams(self.layout, self._rate), *shop_streams(), self._telling.config):
             if await self.link.remove_stream(config["name"]) is False:
                 foreign.add(config["name"])
         if self.layout.jobs in foreign:
@@ -186,6 +191,8 @@ class Simulation:
 
         await asyncio.gather(*(make(stream, config) for stream, config in wanted))
         await self._shop.prepare()
+        if not self._direct_only:
+            await self._telling.prepare()
 
     def _durables(self, host: Host) -> list[Config]:
         """An agent's consumers; only those for jobs to it alone where real jobs may come by."""

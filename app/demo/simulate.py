@@ -67,6 +67,7 @@ async def simulate(
     *,
     yes: bool = False,
     clean: bool = False,
+    sessions: bool = False,
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
@@ -74,7 +75,8 @@ async def simulate(
 
     Nothing else is removed, unless `clean`: then all that a simulation made goes, and nothing of anybody else's.
 
-    Creates OSAPI's streams and buckets, and those of the shop, where there are none of these names. DemoError when NATS
+    Creates OSAPI's streams and buckets, and those of the shop, where there are none of these names, and with `sessions`
+    that of session events. DemoError when NATS
     cannot be reached, or when the registry looks like a real one and `yes` is not given; with `yes` on such a registry
     jobs go to the simulated hosts alone, so that no real agent runs any. ValueError for an unknown scenario.
     """
@@ -97,6 +99,7 @@ async def simulate(
         scenario=scenario,
         seed=seed,
         direct_only=bool(reason),
+        sessions=sessions,
     )
     handled = on_signals(stop)
     try:

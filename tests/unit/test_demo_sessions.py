@@ -1,0 +1,106 @@
+"""AI agents of a simulation: what they publish is valid, the same for the same seed, and scores as was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.demo.minds import Mind, minds
+from app.demo.tales import Event, history
+from app.model.folding import begun, order_key, tools
+from app.model.formulas import Sums, score
+from app.model.scoring import Bands, Dimension, Score, Trend, Weights
+from app.model.sessionevents import read_event
+from app.model.sessions import SessionStatus
+
+NOW = 1_795_435_200_000  # a Monday at noon
+DAY = 86_400_000
+WINDOW = 7
+SEED = 7
+
+
+def told(mind: Mind) -> list[list[Event]]:
+    return list(history(mind, SEED, NOW))
+
+
+def scored(mind: Mind) -> Score | None:
+    """By the definition, over everything that it published."""
+    ranges = {
+        "current": (NOW - WINDOW * DAY, NOW),
+        "baseline": (NOW - 30 * DAY, NOW - WINDOW * DAY),
+        "previous": (NOW - 2 * WINDOW * DAY, NOW - WINDOW * DAY),
+    }
+    sums = {name: Sums() for name in ranges}
+    for events in told(mind):
+        read = [read_event(each, NOW) for each in events]
+        state = begun(read[0])
+        state.fold((order_key(each, each.id), each) for each in read)
+        for name, (since, until) in ranges.items():
+            within = since <= state.started_at <= until
+            ended = state.ended_at
+            if within:
+                sums[name] += Sums(
+                    sessions=1,
+                    bad=int(state.errors > 0),
+                    completed=int(state.status is SessionStatus.COMPLETED),
+                    failed=int(state.status is SessionStatus.ERROR),
+                    ended=int(ended is not None),
+                    duration=0 if ended is None else ended - state.started_at,
+                    cost=state.cost,
+                )
+            for each in read:
+                calls, failures = tools(each)
+                if since <= each.at <= until:
+                    sums[name] += Sums(calls=calls, failures=failures)
+    if not sums["current"].sessions:
+        return None
+    return score(mind.id, WINDOW, sums["current"], sums["baseline"], sums["previous"], Weights(), Bands())
+
+
+def test_every_event_is_one_that_is_understood() -> None:
+    ids: set[str] = set()
+    count = 0
+    for mind in minds("storm"):
+        for events in told(mind):
+            count += len(events)
+            for each in events:
+                event = read_event(each, NOW)
+                assert event.at <= NOW
+                ids.add(f"{event.session}/{event.id}")
+    assert len(ids) == count
+    assert 15_000 < count < 40_000
+
+
+def test_the_same_seed_tells_the_same_and_a_later_day_adds_to_it() -> None:
+    mind = minds("calm")[0]
+    assert told(mind) == told(mind)
+    later = {events[0]["sessionId"] for events in history(mind, SEED, NOW + DAY)}
+    before = {events[0]["sessionId"] for events in told(mind)[20:]}
+    assert before <= later
+
+
+@pytest.mark.parametrize("scenario", ["calm", "incident", "storm"])
+def test_each_does_as_was_meant(scenario: str) -> None:
+    scores = {mind.id: scored(mind) for mind in minds(scenario)}
+    falls = {"coder-7": Dimension.ERROR_RATE, "reviewer-2": Dimension.COST_EFFICIENCY, "triage-bot": Dimension.LATENCY}
+    for name, dimension in falls.items():
+        fell = scores[name]
+        assert fell is not None
+        assert (name, fell.moved_by[0].name) == (name, dimension)
+        assert fell.delta < -2
+        assert fell.trend is Trend.DEGRADING or name == "triage-bot"
+        if scenario == "calm":
+            assert fell.delta > -15  # with which somebody would be called
+        elif name != "triage-bot":
+            assert fell.delta < -15
+    better = scores["docs-writer"]
+    assert better is not None
+    assert better.trend is Trend.IMPROVING
+    assert scores["migrator"] is None
+    new = scores["intern-1"]
+    assert new is not None
+    assert (new.sessions, new.low_confidence, new.previous) == (2, True, None)
+    if scenario != "storm":
+        for name in ("coder-8", "deploy-guard", "sql-analyst", "support-eu", "support-us", "log-reader"):
+            steady = scores[name]
+            assert steady is not None
+            assert abs(steady.delta) < 12, name
