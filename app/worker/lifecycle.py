@@ -30,6 +30,7 @@ from app.worker.lock import LockHeld, StateLock
 from app.worker.outside import nats_sources
 from app.worker.owner_token import keep_owner_token
 from app.worker.parent import outlive_no_deck
+from app.worker.scorekeeper import Scorekeeper
 from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen, tls_files
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ async def _live(
     await attention.load()
     sources = nats_sources(settings, utc_now)
     collector = Collector(settings, board, sources=sources, judge=judge)
-    ingester, upkeep = _keepers(settings, board, store, sources.api, child=parent_fd is not None)
+    keepers = _keepers(settings, board, store, sources.api, child=parent_fd is not None)
+    keepers |= _scorekeeper(settings, board, store, collector)
 
     def listening() -> None:
         record = LockRecord(pid=os.getpid(), socket=str(holdings.socket_path), version=__version__, fingerprint=mark)
@@ -212,8 +214,7 @@ async def _live(
     parts: dict[asyncio.Future[None], str] = {
         asyncio.ensure_future(server): "server",
         asyncio.create_task(collector.run()): "collector",
-        ingester: "ingester",
-        upkeep: "upkeep",
+        **keepers,
     }
     aside = [asyncio.create_task(_announce(board, store, settings.state_dir, holdings, ready))]
     if parent_fd is not None:
@@ -253,7 +254,7 @@ async def _open_store(settings: Settings) -> Store:
 
 def _keepers(
     settings: Settings, board: Board, store: Store, api: JetStreamApi, *, child: bool
-) -> tuple[asyncio.Task[None], asyncio.Task[None]]:
+) -> dict[asyncio.Future[None], str]:
     """Who takes session events into the store, and who looks after the store; both at work."""
     from app.worker.ingester import Ingester  # these two come with the store
     from app.worker.upkeep import Upkeep
@@ -263,7 +264,17 @@ def _keepers(
         ttl = DURABLE_TTL if child else 0.0
     ingester = asyncio.create_task(Ingester(settings, board, store, api, ttl=ttl).run(), name="ingester")
     board.connected.add(ingester)
-    return ingester, asyncio.create_task(Upkeep(board, store, clock=utc_now).run(), name="upkeep")
+    upkeep = asyncio.create_task(Upkeep(board, store, clock=utc_now).run(), name="upkeep")
+    return {ingester: "ingester", upkeep: "upkeep"}
+
+
+def _scorekeeper(
+    settings: Settings, board: Board, store: Store, collector: Collector
+) -> dict[asyncio.Future[None], str]:
+    """Who keeps what decks see of agents, scores and sessions; at work."""
+    board.scorekeeper = keeper = Scorekeeper(board, store, window=settings.scores.window, clock=utc_now)
+    keeper.on_news = collector.hear
+    return {asyncio.create_task(keeper.run(), name="scorekeeper"): "scorekeeper"}
 
 
 def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:
