@@ -16,8 +16,10 @@ from app.sources.sessionstream import configuration, named, unfit
 
 EVERY = 45.0
 """Seconds between two sessions of an agent, on average, while somebody looks."""
-AT_ONCE = 16
+AT_ONCE = 8
 """Sessions of the past that are published before others have their turn."""
+PAUSE = 0.02
+"""Seconds that the others have then: the past must not hold up the present."""
 LIVE_PACE = 0.6
 """How long a live session takes, of what it would: there is more to see."""
 _FIRST_WITHIN = 6.0
@@ -81,7 +83,7 @@ class Telling:
                 await self._publish(events)
                 if number % AT_ONCE == 0:
                     await self._link.flush()
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(PAUSE)
         if self._scenario != "calm":
             await self._link.publish(f"{self._subject}coder-7", _BROKEN)
         await self._link.flush()
