@@ -211,7 +211,6 @@ class Ingester:
             dead=self._dead[0],
             dead_why=self._dead[1],
             put_aside=progress.put_aside,
-            put_aside=progress.put_aside,
         )
 
     async def _count_dead(self) -> None:
