@@ -14,8 +14,8 @@ from app.store.sums import AT_ONCE, crossed, spans
 
 _FAR = 6 * 3_600_000
 """Milliseconds that the clock may move on before all is worked out again."""
-_MANY = 4
-"""Part of the agents, one of so many, from which on all are worked out again."""
+_FEW, _PART = 50, 4
+"""So many agents, or one of so many, are worked out again by themselves; with more of them all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Asked:
     now: int  # milliseconds
     weights: Weights
     bands: Bands
-    generation: int | None  # None: nobody tells
+    generation: int
     touched: Mapping[str, int]
 
 
@@ -41,7 +41,7 @@ class Overview:
     def is_of(self, asked: Asked) -> bool:
         """Whether nothing can have changed."""
         mine = self.asked
-        return asked.generation is not None and (mine.now, mine.weights, mine.generation) == (
+        return (mine.now, mine.weights, mine.generation) == (
             asked.now,
             asked.weights,
             asked.generation,
@@ -55,13 +55,13 @@ def brought_up(connection: Connection, asked: Asked, kept: Overview | None) -> O
         return _anew(connection, asked, {})
     mine = kept.asked
     step = asked.now - mine.now
-    if asked.generation is None or mine.weights != asked.weights or not 0 <= step <= _FAR:
+    if mine.weights != asked.weights or not 0 <= step <= _FAR:
         return _anew(connection, asked, kept.by_number)
     affected = crossed(connection, mine.now, asked.now, asked.window)
     if asked.generation != mine.generation:
         told = [id for id, count in asked.touched.items() if mine.touched.get(id) != count]
         affected |= numbers(connection, told).keys()
-    if len(affected) * _MANY > len(kept.by_number):
+    if len(affected) > max(_FEW, len(kept.by_number) // _PART):
         return _anew(connection, asked, kept.by_number)
     return (
         _changed(connection, asked, kept, sorted(affected)) if affected else Overview(asked, kept.by_number, kept.rows)

@@ -47,7 +47,7 @@ class Scores:
         clock: Callable[[], datetime],
         standards: Standards,
         sessions: Sessions,
-        changes: Changes | None = None,
+        changes: Changes,
     ) -> None:
         self._store = store
         self._standards = standards
@@ -176,10 +176,8 @@ class Scores:
 
     async def _asked(self, window: int, now: datetime) -> Asked:
         weights = await self.weights()
-        bands = self._standards.bands
-        if self._changes is None:
-            return Asked(window, millis(now), weights, bands, None, {})
-        return Asked(window, millis(now), weights, bands, self._changes.generation, dict(self._changes.touched))
+        bands, changes = self._standards.bands, self._changes
+        return Asked(window, millis(now), weights, bands, changes.generation, dict(changes.touched))
 
     def _forget_unused(self) -> None:
         before = time.monotonic() - _KEPT_FOR
