@@ -9,14 +9,17 @@ from typing import Any
 
 from app.model.access import Role
 from app.model.attention import Mark, MarkKind
+from app.model.formulas import Sums, score
 from app.model.jobs import JobDetail, JobStatus
 from app.model.messages import Message, Subjects
+from app.model.scoring import Bands, DailyScore, Dimension, Mover, Score, ScoreDetail, Standards, Weights
 from app.model.sessions import AiAgent, AiState, Session, SessionDetail, SessionStatus, TimelineEvent
 from app.model.snapshot import SourceState, SourceStatus
 from app.sources.errors import RequestTimeout
 from app.store.audit import AuditRow
 from app.store.timelines import FoundEvent
 from app.store.tokens import TokenRecord
+from app.store.weights import require_usable
 from app.worker.board import Board
 from tests import literals
 
@@ -101,6 +104,44 @@ class Sessions:
         return CODER if id == CODER.key else None
 
 
+class Scores:
+    """Knows the scores of one agent."""
+
+    def __init__(self) -> None:
+        self.kept = Weights()
+
+    async def score(self, agent: str, window: int, now: datetime) -> Score | None:
+        sums = Sums(40, 2, 34, 1, 35, 80_500_000, 1_360_000_000, 25, 3)
+        return score(agent, window, sums, sums, sums, self.kept, Bands()) if agent == CODER.key else None
+
+    async def overview(self, window: int, now: datetime) -> list[Score]:
+        found = await self.score(CODER.key, window, now)
+        return [] if found is None else [found]
+
+    async def history(self, agent: str, days: int, now: datetime) -> list[DailyScore]:
+        return [DailyScore(MADE.date(), 80.0, (88.0, 73.0, 85.0, 70.0, 82.0), 15)] if agent == CODER.key else []
+
+    async def detail(self, agent: str, window: int, now: datetime) -> ScoreDetail | None:
+        found = await self.score(agent, window, now)
+        if found is None:
+            return None
+        movers = (Mover(SESSION, 1.5, Dimension.ERROR_RATE, "01"),)
+        days = tuple(await self.history(agent, 30, now))
+        return ScoreDetail(CODER, window, MADE, now, found, movers, days, (SESSION,), self.kept, MADE)
+
+    async def keep_today(self, now: datetime, agents: Sequence[str]) -> None: ...
+
+    async def weights(self) -> Weights:
+        return self.kept
+
+    async def set_weights(self, weights: Weights, by: str) -> None:
+        require_usable(weights)
+        self.kept = weights
+
+    async def reset_weights(self, by: str) -> None:
+        self.kept = Weights()
+
+
 @dataclass
 class Taken:
     ids: tuple[str, ...]
@@ -119,6 +160,8 @@ class Store:
     audit: Audit = field(default_factory=Audit)
     sessions: Sessions = field(default_factory=Sessions)
     intake: Intake = field(default_factory=Intake)
+    scores: Scores = field(default_factory=Scores)
+    standards: Standards = Standards()
     trouble: str = ""
     turning: bool = True
 

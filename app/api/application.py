@@ -26,8 +26,10 @@ from app.api.polls import Polls, PollsFirst
 from app.api.posting import posting
 from app.api.principal import Owner
 from app.api.probes import probes
+from app.api.scores import scores
 from app.api.sessions import sessions
 from app.api.tokens import tokens
+from app.api.weights import weights
 from app.model.access import Permission
 from app.worker.board import Board
 
@@ -51,6 +53,8 @@ class Application:
         attention(self.gates, board)
         tokens(self.gates, board)
         posting(self.gates, board)
+        scores(self.gates, board)
+        weights(self.gates, board)
         sessions(self.gates, board)  # the last: its `/api/agents/{id}` takes what no other wants
         self.inner = PollsFirst(StatusFirst(self.routes, pages), polls)
 

@@ -14,6 +14,7 @@ from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
 from app.store.errors import StoreFailed
 from app.store.intake import Intake
+from app.store.scores import Scores
 from app.store.sessions import Sessions
 from app.worker.board import Board
 
@@ -89,6 +90,16 @@ def store_of(board: Board) -> Keeping | None:
 def sessions_of(board: Board) -> Sessions:
     """What the store knows of sessions; 503 while there is no store."""
     return there(board.store, "store").sessions
+
+
+def scores_of(board: Board) -> Scores:
+    """What the store knows of scores; 503 while there is no store."""
+    return there(board.store, "store").scores
+
+
+def window_of(board: Board) -> int:
+    """Days of the window where none is asked for; 503 while there is no store."""
+    return there(board.store, "store").standards.window
 
 
 def intake_of(board: Board) -> Intake:

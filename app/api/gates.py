@@ -85,6 +85,14 @@ class Gates:
         """A route that acts; see `_guarded`."""
         self._guarded("POST", path, permission, endpoint, **described)
 
+    def put(self, path: str, permission: Permission, endpoint: Endpoint, **described: Any) -> None:
+        """A route that replaces something; see `_guarded`."""
+        self._guarded("PUT", path, permission, endpoint, **described)
+
+    def delete(self, path: str, permission: Permission, endpoint: Endpoint, **described: Any) -> None:
+        """A route that removes something; see `_guarded`."""
+        self._guarded("DELETE", path, permission, endpoint, **described)
+
     def _guarded(
         self, method: str, path: str, permission: Permission, endpoint: Endpoint, *, answer: Any = None,
         status: int = 200, media_type: str = "application/json", also: Mapping[int, str] | None = None,

@@ -46,6 +46,15 @@ LEAST = {
     ("GET", "/api/v1/sessions/{id:path}"): Role.OPERATOR,
     ("GET", "/api/agents"): Role.MEMBER,
     ("GET", "/api/agents/{id:path}"): Role.MEMBER,
+    ("GET", "/api/agents/{id:path}/health"): Role.MEMBER,
+    ("GET", "/api/health/overview"): Role.MEMBER,
+    ("GET", "/api/health/history"): Role.MEMBER,
+    ("GET", "/api/v1/scores/{agent:path}"): Role.MEMBER,
+    ("GET", "/api/config/health-weights"): Role.MEMBER,
+    ("PUT", "/api/config/health-weights"): Role.ADMIN,
+    ("DELETE", "/api/config/health-weights"): Role.ADMIN,
+    ("POST", "/api/v1/weights"): Role.ADMIN,
+    ("POST", "/api/v1/weights/reset"): Role.ADMIN,
     ("GET", "/api/v1/tokens"): Role.ADMIN,
     ("GET", "/api/v1/audit"): Role.ADMIN,
     ("POST", "/api/v1/tokens"): Role.OWNER,
@@ -68,10 +77,16 @@ def routes() -> list[tuple[str, str]]:
     return sorted(found)
 
 
+PARTS = {
+    "{id:path}": "a%7Cb%2Fc", "{key:path}": "ack%7Ca", "{name:path}": "S", "{seq}": "7", "{agent:path}": "coder%2F7",
+    "{id}": "made9",
+}  # fmt: skip
+
+
 def address(path: str) -> str:
-    for name, value in (("{id:path}", "a%7Cb%2Fc"), ("{key:path}", "ack%7Ca"), ("{name:path}", "S"), ("{seq}", "7")):
+    for name, value in PARTS.items():
         path = path.replace(name, value)
-    return path.replace("{id}", "made9") + ("?wait=0" if path.endswith("/feed") else "")
+    return path + ("?wait=0" if path.endswith("/feed") else "")
 
 
 @pytest.fixture
