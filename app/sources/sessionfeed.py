@@ -30,6 +30,8 @@ EXPIRES = 5.0
 """Seconds that a pull stands."""
 GRACE = 2.0
 """Seconds after that in which its end must have been told, or it counts as lost."""
+AGAIN = 0.5
+"""Seconds until the next pull after one that the server ended early without a message: it is going down, or votes."""
 NAK_DELAY = 2.0
 """Seconds before the server gives a message again that we could not keep."""
 _NANO = 1_000_000_000
@@ -268,8 +270,8 @@ class SessionFeed:
             self._single = not pull.received
         elif code in (404, 408):
             self.quiet = True
-        elif b"batch completed" not in said:
-            self._not_before = time.monotonic() + 0.5  # a server that ends, an election: it is asked again soon
+        if not pull.received and time.monotonic() < pull.until - GRACE - EXPIRES / 2 and not self._single:
+            self._not_before = time.monotonic() + AGAIN
         pull.over = True
         self.arrived.set()
         self.filled.set()
