@@ -266,7 +266,8 @@ def test_edges_are_exact_to_the_millisecond(bench: Bench, window: int, hour: int
                 tools=tools, errors=place % 3 == 0,
             )  # fmt: skip
             events += session(
-                f"t{edge}/{by}", "b/ö", bench.now - edge * DAY + by - 10, nano=2 * 10**9 - place * 10**7, lasts=10_000 - 20 * place,
+                f"t{edge}/{by}", "b/ö", bench.now - edge * DAY + by - 10,
+                nano=2 * 10**9 - place * 10**7, lasts=10_000 - 20 * place,
                 tools=((0, "tool_call"), (10, "tool_call"), (20, "tool_error")),
             )  # fmt: skip
     bench.take(events)
