@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import NamedTuple
@@ -46,6 +46,7 @@ class Sums:
 
 NOTHING = Sums()
 _ORDER = tuple(Dimension)
+_NONE = (None,) * len(_ORDER)
 
 
 class _Measured(NamedTuple):
@@ -77,31 +78,28 @@ def score(
     last: float | None = None
     delta = 0  # in hundredths of a point
     changes: list[int] = []
+    moved: Sequence[float | None] = _NONE
+    was: Sequence[float | None] = _NONE
     if before is not None:
         exact_last = _weighed(before, shares)
         last = _rounded(exact_last, 100)
         delta = floor((exact - exact_last) * 100 + 0.5)
         changes = _changes(now, before, shares, delta)
+        moved, was = [change / 100 for change in changes], [it.raw for it in before]
     return Score(
         key=f"{window}/{agent}",
         agent=agent,
         window=window,
         overall=overall,
-        dimensions=tuple(
+        dimensions=tuple([
             DimensionScore(
-                dimension, it.score, weight, it.raw,
-                points=_rounded(it.score * share, 100),
-                max_points=_rounded(100 * share, 100),
-                has_data=it.has_data,
-                change=changes[place] / 100 if changes else None,
-                previous_raw=before[place].raw if before else None,
-                part=it.part,
-                of=it.of,
+                dimension, it.score, weight, it.raw, _rounded(it.score * share, 100), _rounded(100 * share, 100),
+                it.has_data, change, previous_raw, it.part, it.of,
             )
-            for place, (dimension, it, weight, share) in enumerate(
-                zip(_ORDER, now, weights.values, shares, strict=True)
+            for dimension, it, weight, share, change, previous_raw in zip(
+                _ORDER, now, weights.values, shares, moved, was, strict=True
             )
-        ),
+        ]),
         sessions=current.sessions,
         completed=current.completed,
         running=current.sessions - current.completed - current.failed,
@@ -109,7 +107,7 @@ def score(
         delta=delta / 100,
         previous=last,
         previous_sessions=previous.sessions,
-        residual=(delta - sum(changes)) / 100 if changes else 0.0,
+        residual=(delta - sum(changes)) / 100,
         band=bands.of(overall),
         low_confidence=current.sessions < FEW,
     )  # fmt: skip

@@ -15,7 +15,7 @@ DAY = 86_400_000
 """Milliseconds."""
 AT_ONCE = 500
 """Agents that one statement asks for by name."""
-Row = tuple[int, ...]
+Row = Sequence[int]
 _DAYS = (
     "SELECT agent_n, SUM(sessions), SUM(bad), SUM(completed), SUM(failed), SUM(ended), SUM(duration), SUM(cost),"
     " SUM(calls), SUM(failures) FROM day WHERE day BETWEEN ? AND ?"
@@ -98,12 +98,12 @@ class _Windows:
             if row[0]
         }
 
-    def _current(self, edge: list[Row]) -> dict[int, Row]:
+    def _current(self, edge: Sequence[Row]) -> dict[int, Row]:
         days = self._rows(_DAYS, self._today - self._window + self._late, self._today)
         ahead = self._between(self._now + 1, (self._today + 1) * DAY - 1)
         return self._gathered({}, (add, days), (self._first, edge), (sub, ahead))
 
-    def _earlier(self, edge: list[Row]) -> tuple[dict[int, Row], dict[int, Row]]:
+    def _earlier(self, edge: Sequence[Row]) -> tuple[dict[int, Row], dict[int, Row]]:
         """Baseline and previous window: both end at the window's edge, and one is a part of the other."""
         window = self._window
         compared = window < BASELINE
@@ -116,41 +116,46 @@ class _Windows:
         )  # fmt: skip
         if near == far:
             return inner if compared else {}, inner
-        whole = self._whole(_DAYS_TO_COMPARE if far == BASELINE else _DAYS, far, near)
-        outer = self._gathered(
-            inner, (add, whole), (self._first, self._part(far)), (self._last, near_edge)
-        )  # fmt: skip
+        if far == BASELINE:  # of what is only compared with, no tool calls are wanted
+            whole, far_edge = self._whole(_DAYS_TO_COMPARE, far, near), self._part(far, tools=False)
+        else:
+            whole, far_edge = self._whole(_DAYS, far, near), self._part(far)
+        outer = self._gathered(inner, (add, whole), (self._first, far_edge), (self._last, near_edge))
         return (outer, inner) if far == BASELINE else (inner, outer)
 
-    def _whole(self, asked: str, first: int, last: int) -> list[Row]:
+    def _whole(self, asked: str, first: int, last: int) -> Sequence[Row]:
         """Of the days between two edges, so many days back."""
         return self._rows(asked, self._today - first + self._late, self._today - last - 1 + self._late)
 
-    def _part(self, back: int) -> list[Row]:
+    def _part(self, back: int, tools: bool = True) -> Sequence[Row]:
         """Of the shorter side of an edge's day: before it, or from it on."""
         edge, day = self._now - back * DAY, self._today - back
-        return self._between(edge, (day + 1) * DAY - 1) if self._late else self._between(day * DAY, edge - 1)
+        begin, end = (edge, (day + 1) * DAY - 1) if self._late else (day * DAY, edge - 1)
+        return self._between(begin, end, tools)
 
-    def _between(self, begin: int, end: int) -> list[Row]:
+    def _between(self, begin: int, end: int, tools: bool = True) -> Sequence[Row]:
         """Of an interval within one day, both ends inclusive."""
         if end < begin:
             return []
-        return [row for asked in (_SESSIONS, _TOOLS) for row in self._rows(asked, begin // DAY, begin, end)]
+        asked = (_SESSIONS, _TOOLS) if tools else (_SESSIONS,)
+        return [row for each in asked for row in self._rows(each, begin // DAY, begin, end)]
 
-    def _rows(self, asked: str, *values: int) -> list[Row]:
+    def _rows(self, asked: str, *values: int) -> Sequence[Row]:
         self._pauses.now_and_then()
         among, agents = "", self._agents or ()
         if self._agents is not None:
             among = f" AND agent_n IN ({', '.join('?' * len(agents))})"
-        cursor = self._connection.exec_driver_sql(f"{asked}{among} GROUP BY agent_n", (*values, *agents))
-        return [tuple(row) for row in self._pauses.over(cursor)]
+        found = self._connection.exec_driver_sql(f"{asked}{among} GROUP BY agent_n", (*values, *agents))
+        return found.fetchall()
 
-    def _gathered(self, begun: dict[int, Row], *pieces: tuple[Callable[[int, int], int], list[Row]]) -> dict[int, Row]:
+    def _gathered(
+        self, begun: dict[int, Row], *pieces: tuple[Callable[[int, int], int], Sequence[Row]]
+    ) -> dict[int, Row]:
         """By agent, all pieces added to what was begun or subtracted from it."""
         found = dict(begun)
         for operation, rows in pieces:
             for n, *values in self._pauses.over(rows):
-                found[n] = tuple(map(operation, found.get(n, _ZEROS), values))
+                found[n] = list(map(operation, found.get(n, _ZEROS), values))
         return found
 
 
