@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
 
 import psutil
@@ -21,6 +22,8 @@ from app.model.access import Permission
 from app.model.broker import LinkState
 from app.model.findings import Severity
 from app.model.health import Health
+from app.model.scoring import Band
+from app.model.sessions import Intake, IntakeState
 from app.model.snapshot import SECTIONS, Snapshot
 from app.worker.board import Board
 
@@ -111,6 +114,8 @@ class _Watch(Collector):
         yield from _nats(snapshot)
         yield from _collection(snapshot, board.took)
         yield from _counts(snapshot)
+        yield from _ingest(board.intake)
+        yield from _scores(snapshot)
 
 
 def _nats(snapshot: Snapshot) -> Iterator[Metric]:
@@ -162,6 +167,28 @@ def _counts(snapshot: Snapshot) -> Iterator[Metric]:
         for status in ("unclaimed", "submitted", "processing", "completed", "failed", "partial", "skipped", "dead"):
             jobs.add_metric((status,), getattr(queue, status))
         yield jobs
+
+
+def _ingest(intake: Intake) -> Iterator[Metric]:
+    """Session events from their stream; what is posted is none of them."""
+    reading = float(intake.state is IntakeState.READING)
+    yield GaugeMetricFamily("watchdeck_ingest_up", "1 while session events are taken in", reading)
+    yield CounterMetricFamily("watchdeck_ingest_events", "Session events taken in", intake.taken)
+    yield CounterMetricFamily(
+        "watchdeck_ingest_duplicates", "Session events that came again", intake.duplicates
+    )
+    yield CounterMetricFamily("watchdeck_ingest_dead_letters", "Session events not understood", intake.put_aside)
+    yield GaugeMetricFamily("watchdeck_ingest_pending", "Messages that wait to be taken in", intake.pending)
+    yield GaugeMetricFamily("watchdeck_ingest_behind_seconds", "Age of the oldest of them", intake.behind)
+
+
+def _scores(snapshot: Snapshot) -> Iterator[Metric]:
+    """How many agents are in each band, in the window of the site."""
+    bands = Counts(row.band for row in snapshot.scores.values() if row.window == snapshot.site.window)
+    scored = GaugeMetricFamily("watchdeck_scored_agents", "AI agents by the band of their score", labels=("band",))
+    for band in Band:
+        scored.add_metric((band.value,), bands[band])
+    yield scored
 
 
 def exposition(gates: Gates, metrics: Metrics) -> None:
