@@ -256,13 +256,13 @@ def test_scores_are_what_a_plain_reading_gives(
 @pytest.mark.parametrize("hour", [1, 23])
 def test_edges_are_exact_to_the_millisecond(bench: Bench, window: int, hour: int) -> None:
     bench.now = START - 11 * HOUR + hour * HOUR
-    events = [event for n in range(3) for event in session(f"base{n}", "a", bench.now - 29 * DAY + n, nano=10**8)]
+    events = [event for n in range(3) for event in session(f"base{n}", "a", bench.now - 29 * DAY + n, nano=9 * 10**8)]
     for number, edge in enumerate(sorted({0, window, 2 * window, 30})):
         for by in (-1, 0, 20 + number):  # each step but the first takes one edge alone over a session
             place = len(events)
             tools = ((by, "tool_call"), (9_000, "tool_error")) if place % 2 else ((by, "tool_call"),)
             events += session(
-                f"s{edge}/{by}", "a", bench.now - edge * DAY + by, nano=10**7 * (place + 1), lasts=9_000 + 100 * place,
+                f"s{edge}/{by}", "a", bench.now - edge * DAY + by, nano=10**9 - place * 10**7, lasts=9_000 + 100 * place,
                 tools=tools, errors=place % 3 == 0,
             )  # fmt: skip
             events += session(
