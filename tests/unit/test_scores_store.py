@@ -262,8 +262,8 @@ def test_edges_are_exact_to_the_millisecond(bench: Bench, window: int, hour: int
             place = len(events)
             tools = ((by, "tool_call"), (9_000, "tool_error")) if place % 2 else ((by, "tool_call"),)
             events += session(
-                f"s{edge}/{by}", "a", bench.now - edge * DAY + by, nano=10**9 - place * 10**7, lasts=9_000 + 100 * place,
-                tools=tools, errors=place % 3 == 0,
+                f"s{edge}/{by}", "a", bench.now - edge * DAY + by, nano=10**9 - place * 10**7,
+                lasts=9_000 + 100 * place, tools=tools, errors=place % 3 == 0,
             )  # fmt: skip
             events += session(
                 f"t{edge}/{by}", "b/ö", bench.now - edge * DAY + by - 10,
@@ -271,7 +271,7 @@ def test_edges_are_exact_to_the_millisecond(bench: Bench, window: int, hour: int
                 tools=((0, "tool_call"), (10, "tool_call"), (20, "tool_error")),
             )  # fmt: skip
     bench.take(events)
-    for step in (0, 20, 1, 1, 1, 9_000):
+    for step in (0, 20, 1, 1, 1, 1, 9_000):
         bench.now += step
         require_all(bench, events, window)
 
