@@ -62,6 +62,8 @@ class Actions:
             "peek": self._peek,
             "sites": self._app.contexts.menu,
             "demo": self._demo,
+            "more": self._longer,
+            "less": self._shorter,
         }
         if action in own:
             await own[action]()
@@ -182,6 +184,18 @@ class Actions:
 
     async def _demo(self) -> None:
         self._app.contexts.demo()
+
+    async def _longer(self) -> None:
+        self._window(1)
+
+    async def _shorter(self) -> None:
+        self._window(-1)
+
+    def _window(self, direction: int) -> None:
+        if self._app.score_window.concerns():
+            self._app.score_window.step(direction)
+        else:
+            self.say("+ and - change the window of scores: 7")
 
     async def _pause(self) -> None:
         app = self._app

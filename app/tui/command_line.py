@@ -69,6 +69,10 @@ class CommandLine:
             await app.attending.mute(rest)
         elif name == "marks":
             await app.attending.marks()
+        elif name == "window":
+            app.score_window.command(rest)
+        elif name == "weights":
+            await app.weights.command(rest)
         elif name == "log":
             await self._log()
         elif name == "screenshot":
@@ -189,6 +193,8 @@ class CommandLine:
             Command("context", "another NATS, by its context", "NAME", self._contexts, 1),
             Command("mute", "silence a rule about subjects for a time", "RULE SUBJECT 2h NOTE", self._rules, 3),
             Command("marks", "what is acknowledged, snoozed and muted, to be taken back"),
+            Command("window", "over how many days scores are shown", "DAYS", least=1),
+            Command("weights", "how much each dimension of a score counts, for everybody", "[30 20 20 15 15 | reset]"),
             Command("log", "the end of the worker's log"),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),
             Command("quit", "leave"),

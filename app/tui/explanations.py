@@ -26,18 +26,6 @@ Nothing is created before that."""
 
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
-        "scores",
-        "7",
-        "Scores",
-        "Scores need session events: watchdeck init sessions",
-        f"""Scores
-
-How well each AI agent does, from 0 to 100, out of the sessions it ran: error rate, cost, use of tools, time and
-completion. Each score says which of the five moved it, by how many points, and which sessions cost most.
-
-{_SESSIONS}""",
-    ),
-    Explanation(
         "sessions",
         "8",
         "Sessions",

@@ -76,6 +76,8 @@ TABLE: tuple[Key, ...] = (
     Key("hidden", ("e",), "show what is hidden: ephemeral, own and minor rows, quiet and INFO findings", "", LISTS),
     Key("mark", ("space",), "mark the row", "", frozenset({"list"})),
     Key("zoom", ("z",), "this pane alone, and back", "zoom", frozenset({"overview"})),
+    Key("more", ("+", "="), "scores: a longer window", "", frozenset({"list", "detail"})),
+    Key("less", ("-",), "scores: a shorter window", "", frozenset({"list", "detail"})),
     Key("pause", ("p",), "pause painting, and go on", "pause"),
     Key("refresh", ("r",), "collect now, and sort again", "refresh"),
     Key("copy", ("y",), "copy the real name or the command (marked rows: one a line)", "copy", ROWS | {"json"}),

@@ -92,6 +92,7 @@ class Picture:
         self.now: datetime | None = None  # the broker's clock, as far as it is known: what ages are counted on
         self.lost = False  # nothing is heard of the worker: everything shown is the last known
         self.held: set[str] = set()  # sections that have come in since they were asked for
+        self.chosen_window = 0  # days of the scores to be shown; 0: the usual window
 
     # -- what came in ------------------------------------------------------------------------------------------------
     def take(self, frame: Frame, changes: Changes) -> dict[str, set[str]]:
@@ -129,9 +130,16 @@ class Picture:
             dirty["consumers"] |= self._of_agent.get(key, set())
         self._spread(dirty, self.jobs.take(before, frame.snapshot, changes.keys, changes.whole))
         dirty["jobs"] |= {f"{GUEST}:{key}" for key in dirty["deadletters"]}
+        for key in tuple(dirty["scores"] | dirty["ai"]):  # a row of scores is named by its agent's ref
+            dirty["scores"] |= {f"score:{key}", f"score:{key.partition('/')[2]}"}
         if dirty["components"] or dirty["services"]:
             dirty["components"] |= frame.snapshot.components.keys()  # a part places its whole, and the other parts
         return dirty
+
+    @property
+    def window(self) -> int:
+        """Days of the scores that are shown."""
+        return self.chosen_window or self.snapshot.site.window
 
     def once(self, what: str, make: Callable[[], T]) -> T:
         """Something made of the facts, the first time it is asked for after they came: not for each row that shows

@@ -12,6 +12,9 @@ from app.model.health import Health
 _MARKS = {
     "─": "-", "·": "-", "›": ">", "…": ".", "—": "-", "≥": ">", "∞": "*", "×": "x", "◷": "P", "▾": "v", "▴": "^",
     **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
+    **dict(zip("▏▎▍▌▋▊▉", ".--==##", strict=True)),
+    **{chr(0x2800 + dots): "*" for dots in range(1, 256)},
+    "○": "o", "→": ">", "▼": "v", "▲": "^",
     **{state.glyph: state.ascii_glyph for state in Health},
 }  # fmt: skip
 

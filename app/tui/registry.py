@@ -9,9 +9,10 @@ from typing import Any
 from app.feed.questions import Question, SubjectsOf
 from app.tui.picture import Picture
 from app.tui.screens.asking import AskedWrite, AskingPage, Opened
+from app.tui.screens.breakdown import BreakdownPage
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.page import Deck
-from app.tui.views import agents, components, consumers, events, job_detail, jobs, streams
+from app.tui.views import agents, components, consumers, events, job_detail, jobs, score_detail, scores, streams
 from app.tui.views.agent_detail import agent_detail, agent_name
 from app.tui.views.component_detail import component_detail, component_name
 from app.tui.views.consumer_detail import consumer_detail, consumer_name
@@ -19,7 +20,15 @@ from app.tui.views.finding_detail import finding_detail, finding_name
 from app.tui.views.stream_detail import stream_detail, stream_name
 from app.tui.views.view import View
 
-VIEWS: tuple[View, ...] = (components.VIEW, streams.VIEW, consumers.VIEW, jobs.VIEW, agents.VIEW, events.VIEW)
+VIEWS: tuple[View, ...] = (
+    components.VIEW,
+    streams.VIEW,
+    consumers.VIEW,
+    jobs.VIEW,
+    agents.VIEW,
+    scores.VIEW,
+    events.VIEW,
+)
 """In the order of their number keys."""
 
 
@@ -46,7 +55,16 @@ class Asked:
     opened: Opened | None = None
 
 
-DETAILS: Mapping[str, Detail | Asked] = {
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A detail with a page of its own."""
+
+    name: Callable[[str, Picture], str]
+    section: str
+    page: Callable[[Deck, str, str], DetailPage]
+
+
+DETAILS: Mapping[str, Detail | Asked | Own] = {
     "component": Detail(
         component_name, component_detail, "components", frozenset({"findings", "components", "services"})
     ),
@@ -85,6 +103,7 @@ DETAILS: Mapping[str, Detail | Asked] = {
         "agents",
         frozenset({"findings", "agents", "vitals", "facts", "consumers", "flows", "jobs", "deadletters"}),
     ),
+    "score": Own(score_detail.title, "scores", BreakdownPage),
     "finding": Detail(
         finding_name,
         finding_detail,
@@ -118,6 +137,8 @@ def detail_page(deck: Deck, view_id: str, ref: str) -> DetailPage | None:
     detail = DETAILS.get(ref.partition(":")[0])
     if detail is None:
         return None
+    if isinstance(detail, Own):
+        return detail.page(deck, view_id, ref)
     if isinstance(detail, Detail):
         return DetailPage(deck, view_id, ref, name=detail.name, write=detail.write, needs=detail.needs)
     return AskingPage(

@@ -32,6 +32,8 @@ from app.tui.screens.overview import OverviewPage
 from app.tui.screens.page import Page
 from app.tui.screens.resource import ResourcePage
 from app.tui.stacks import Stacks
+from app.tui.weights import WeightsEditor
+from app.tui.windows import ScoreWindow
 from widgets.breadcrumbs import Breadcrumbs
 from widgets.filter_bar import FilterBar
 from widgets.hint_bar import HintBar
@@ -64,6 +66,8 @@ class Surface:
         self.contexts = Contexts(self)
         self.peeking = Peeking(self)
         self.namespaces = Namespaces(self)
+        self.score_window = ScoreWindow(self)
+        self.weights = WeightsEditor(self)
         self.deck_actions = Actions(self)
         self.command_line = CommandLine(self, self.deck_actions)
         self.prompts = Prompts(self, self.command_line)

@@ -12,7 +12,7 @@ from app.model.triage.many import for_many
 from app.tui import sentences
 from app.tui.lines import Line
 from app.tui.picture import Picture
-from app.tui.views import components, events
+from app.tui.views import components, events, scores
 from app.tui.views.view import View
 
 
@@ -91,9 +91,10 @@ _SAID: Mapping[str, Callable[[Picture], str]] = {
     "consumers": consumers_line,
     "agents": agents_line,
     "jobs": lambda picture: "",
+    "scores": scores.line,
     "events": events_line,
 }
-_UNTALLIED = ("jobs", "events")
+_UNTALLIED = ("jobs", "scores", "events")
 """Views whose rows are not summed up by their health: their figures begin where the others have their counts."""
 
 

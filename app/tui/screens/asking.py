@@ -66,6 +66,12 @@ class AskingPage(DetailPage):
             self._ask()
         super().tick()
 
+    def ask_anew(self) -> None:
+        """Puts the question as it is now; what is answered to one before is not waited for."""
+        self._asked_at = -self._pause
+        self._asking, self.answer = False, None
+        self._ask()
+
     def _ask(self) -> None:
         now = self.deck.options.monotonic()
         if self._asking or (self.answer is not None and now - self._asked_at < self._pause):
@@ -74,10 +80,14 @@ class AskingPage(DetailPage):
         self.run_worker(self._put_question(), group="question", exit_on_error=False)
 
     async def _put_question(self) -> None:
+        question = self._question
         try:
-            answer = await self.deck.ask(self._question)
+            answer = await self.deck.ask(question)
         finally:
-            self._asking = False
+            if question is self._question:
+                self._asking = False
+        if question is not self._question:
+            return
         if not isinstance(answer, Unanswered) or self.answer is None or isinstance(self.answer, Unanswered):
             self.answer = answer
             self.rebuild()

@@ -11,9 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
 from app.model import text
+from app.model.snapshot import Capability
 from app.tui import sentences
 from app.tui.explanations import EXPLANATIONS
-from app.tui.lines import Line, rule, words
+from app.tui.lines import Line, rule
 from app.tui.opening import opening as opening_lines
 from app.tui.picture import Changes
 from app.tui.screens import now
@@ -23,14 +24,13 @@ from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
 from app.tui.screens.room import LINES_FROM, PANES_FROM, SPARE, WIDE_FROM, lines_height, spare_panes
 from app.tui.view_lines import view_lines
-from app.tui.views import cells, components
+from app.tui.views import cells, components, score_pane
 from app.tui.views.view import View
 from widgets.now_list import NowList
 from widgets.record_table import RecordTable
 
 PANES = ("consumers", "streams", "jobs", "components", "agents")
 """Views that have panes, in the order in which `tab` goes through them."""
-_SCORES = next(told.short for told in EXPLANATIONS if told.id == "scores")
 
 
 class OverviewPage(Page):
@@ -51,7 +51,8 @@ class OverviewPage(Page):
         self._middle = Container(id="middle")
         self._upper = Vertical(id="upper")
         self._lower = Vertical(id="lower")
-        self._score = Document(selectable=False, id="score")
+        self._score = Document(id="score")
+        self._scored = ""  # whose score the pane shows
         self._score.when_resized(self._write_score)
         self._now_pane = Vertical(id="now-pane")
         self._focus = "now"
@@ -121,6 +122,7 @@ class OverviewPage(Page):
             "components": bool(snapshot.components),
             "jobs": snapshot.queue is not None,
             "agents": bool(snapshot.agents) or self._fleet(),
+            "scores": self.picture.has(Capability.SESSIONS),
         }
         return [view for view in self._views if there.get(view.id, True)]
 
@@ -175,9 +177,12 @@ class OverviewPage(Page):
         self.call_after_refresh(self._write_now_title)
 
     def _write_score(self) -> None:
-        """How to get scores; the title says of what, where there is no room to say it again."""
-        fits = len(_SCORES) + 2 <= self._score.size.width
-        self._score.show([rule("7 Scores"), words(f"  {_SCORES if fits else _SCORES.removeprefix('Scores ')}")])
+        """The score pane. It stays with its agent while the cursor is in it."""
+        if self._focus != "score":
+            self._scored = score_pane.chosen(self.picture)
+        width = self._score.size.width
+        if width:
+            self._score.show(score_pane.lines(self._scored, self.picture, width))
 
     def _reachable(self) -> list[str]:
         """The panes that `tab` goes through, in their order on the screen."""
@@ -189,12 +194,14 @@ class OverviewPage(Page):
         return [
             "now",
             *(name for name in panes if self._panes[name].display),
+            *(["score"] if self.has_class("-panes") and self._score.display else []),
             *(["lines"] if self._lines.display else []),
         ]
 
     def _show_focus(self) -> None:
         self.now.active = self._focus == "now"
         self._lines.active = self._focus == "lines"
+        self._score.active = self._focus == "score"
         for name, pane in self._panes.items():
             pane.active = name == self._focus
         self._write_now_title()
@@ -234,6 +241,8 @@ class OverviewPage(Page):
             return
         if self._lines.display:
             self._lines.show(self._view_lines())
+        if self._score.display and self.has_class("-panes"):
+            self._write_score()
         self.deck.head_changed()
 
     def _opening_lines(self) -> list[Line]:
@@ -328,7 +337,9 @@ class OverviewPage(Page):
         return True
 
     def _move(self, action: str) -> bool:
-        moved = self.now if self._focus == "now" else self._lines
+        moved: NowList | Document = self._score if self._focus == "score" else self._lines
+        if self._focus == "now":
+            moved = self.now
         self._moved_at = self.deck.options.monotonic() if action != "refresh" and self._focus == "now" else None
         moves: dict[str, Callable[[], object]] = {
             "fault.next": lambda: moved.move(1),
@@ -345,13 +356,17 @@ class OverviewPage(Page):
         """What is under the cursor."""
         if self._focus == "now":
             return f"finding:{self.now.cursor_key}" if self.now.cursor_key else ""
-        if self._focus == "lines":
-            return self._lines.current.target if self._lines.current else ""
+        if self._focus in ("lines", "score"):
+            current = (self._lines if self._focus == "lines" else self._score).current
+            return current.target if current else ""
         return self._panes[self._focus].ref
 
     def _copy(self) -> None:
         if self._focus in self._panes:
             self.deck.copy(self._panes[self._focus].name_to_copy)
+            return
+        if self._focus == "score":
+            self.deck.copy(self._score.current.copy if self._score.current else "")
             return
         finding = self.picture.snapshot.findings.get(self.now.cursor_key)
         self.deck.copy(

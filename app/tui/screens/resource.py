@@ -42,7 +42,8 @@ class ResourcePage(Page):
 
     @property
     def looking_at(self) -> list[str]:
-        return self.rows.refs_seen()
+        looks = self.view.looks(self.picture)
+        return [looks, *self.rows.refs_seen()] if looks else self.rows.refs_seen()
 
     @property
     def crumb(self) -> str:

@@ -99,7 +99,8 @@ class View:
     failure makes it stale. `kind` is the first half of a row's ref (`stream:JOBS`). `nouns` are singular and plural.
     Rows of `guests`, other kinds in the same list, have their ref as their key. `reverse`: the sorting column runs
     against its own direction. `tally` says in a title how the rows stand, where that is not told by their health.
-    `follows`: the list can be made to stay at its newest row.
+    `follows`: the list can be made to stay at its newest row. `looks`: what the worker is told that is looked at,
+    besides the rows.
     """
 
     id: str
@@ -125,6 +126,7 @@ class View:
     tally: Callable[[Picture], tuple[tuple[str, str], ...]] | None = None
     lacks: Callable[[Picture], str] = lambda picture: ""  # the one line of what would fill it, where nothing can
     follows: bool = False
+    looks: Callable[[Picture], str] = lambda picture: ""
     target: Callable[[str, Picture], str] | None = None  # where Enter leads from a row, if not to the row itself
 
     def records(self, picture: Picture) -> Mapping[str, Any]:
