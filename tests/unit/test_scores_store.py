@@ -258,7 +258,7 @@ def test_edges_are_exact_to_the_millisecond(bench: Bench, window: int, hour: int
     bench.now = START - 11 * HOUR + hour * HOUR
     events = [event for n in range(3) for event in session(f"base{n}", "a", bench.now - 29 * DAY + n, nano=9 * 10**8)]
     for number, edge in enumerate(sorted({0, window, 2 * window, 30})):
-        for by in (-1, 0, 20 + number):  # each step but the first takes one edge alone over a session
+        for by in (-1, 0, 20 + 3 * number):  # each step but the first takes one edge alone over a session
             place = len(events)
             tools = ((by, "tool_call"), (9_000, "tool_error")) if place % 2 else ((by, "tool_call"),)
             events += session(
@@ -271,7 +271,7 @@ def test_edges_are_exact_to_the_millisecond(bench: Bench, window: int, hour: int
                 tools=((0, "tool_call"), (10, "tool_call"), (20, "tool_error")),
             )  # fmt: skip
     bench.take(events)
-    for step in (0, 20, 1, 1, 1, 1, 9_000):
+    for step in (0, 21, 3, 3, 3, 9_000):
         bench.now += step
         require_all(bench, events, window)
 
