@@ -174,9 +174,7 @@ def _ingest(intake: Intake) -> Iterator[Metric]:
     reading = float(intake.state is IntakeState.READING)
     yield GaugeMetricFamily("watchdeck_ingest_up", "1 while session events are taken in", reading)
     yield CounterMetricFamily("watchdeck_ingest_events", "Session events taken in", intake.taken)
-    yield CounterMetricFamily(
-        "watchdeck_ingest_duplicates", "Session events that came again", intake.duplicates
-    )
+    yield CounterMetricFamily("watchdeck_ingest_duplicates", "Session events that came again", intake.duplicates)
     yield CounterMetricFamily("watchdeck_ingest_dead_letters", "Session events not understood", intake.put_aside)
     yield GaugeMetricFamily("watchdeck_ingest_pending", "Messages that wait to be taken in", intake.pending)
     yield GaugeMetricFamily("watchdeck_ingest_behind_seconds", "Age of the oldest of them", intake.behind)

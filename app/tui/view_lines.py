@@ -94,7 +94,7 @@ _SAID: Mapping[str, Callable[[Picture], str]] = {
     "scores": scores.line,
     "events": events_line,
 }
-_UNTALLIED = ("jobs", "scores", "events")
+_UNTALLIED = ("jobs", "events")
 """Views whose rows are not summed up by their health: their figures begin where the others have their counts."""
 
 
@@ -102,6 +102,8 @@ def view_lines(views: Sequence[View], picture: Picture) -> list[Line]:
     """A line for each view: number, title, how its rows stand, and the figures that sum it up, one below the other.
     Enter on it opens the view."""
     tallies = {view.id: sentences.tally(picture, view) for view in views}
+    if "scores" in tallies:  # always of the usual window: findings are about that one
+        tallies["scores"] = scores.bands(picture, picture.snapshot.site.window)
     widths = {name: sum(len(part) for part, _ in tally) for name, tally in tallies.items()}
     room = max([*(width for name, width in widths.items() if name not in _UNTALLIED), TALLY]) + 2
     lines = []

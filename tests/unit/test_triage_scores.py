@@ -220,11 +220,13 @@ def test_what_is_not_understood_is_said(scene: Scored, number: int, severity: Se
 def test_a_store_that_cannot_be_written_stops_the_ingest(scene: Scored) -> None:
     scene.intervals["store"] = 1.0
     scene.statuses["store"], scene.errors["store"] = SourceStatus.FAILED, "session store is full"
-    scene.intake = replace(READING, state=IntakeState.FAILED, why="session store is full")
+    scene.intake = replace(READING, state=IntakeState.FAILED, why="session store is full", last=START)
     scene.statuses["sessions"], scene.errors["sessions"] = SourceStatus.FAILED, "session store is full"
     findings = scene.run(30, 5)
     assert findings["facts.stale|store"].what == "session store is full: ingest stopped, nothing lost"
     assert findings["facts.stale|sessions"].cause == "facts.stale|store"
+    scene.intake = Intake(IntakeState.FAILED, "SESSIONS", "session store is full")  # never read: there may be none
+    assert scene.look(1)["facts.stale|store"].what == "session store is full: nothing is recorded, nothing lost"
 
 
 def test_a_damaged_store_is_said_once(scene: Scored) -> None:

@@ -36,7 +36,6 @@ _NAMES = {
     ingest.SOURCE: "session",
 }
 _JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
-_INTO_STORE = frozenset((IntakeState.READING, IntakeState.FAILED))
 
 
 def judge(context: Context) -> list[Candidate]:
@@ -73,7 +72,8 @@ def _late(context: Context, limits: Limits) -> Candidate:
 def _not_written(source: SourceState, intake: Intake) -> Candidate | None:
     if source.status is not SourceStatus.FAILED:
         return None
-    stopped = "ingest stopped" if intake.stream and intake.state in _INTO_STORE else "nothing is recorded"
+    read = intake.state is IntakeState.READING or intake.last is not None  # else there may be no stream to read
+    stopped = "ingest stopped" if read else "nothing is recorded"
     return Candidate(
         STALE,
         source.name,

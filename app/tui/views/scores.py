@@ -127,10 +127,16 @@ def history(agent: str, picture: Picture) -> Cell:
 
 def tally(picture: Picture) -> tuple[tuple[str, str], ...]:
     """`7d  ✗1 ▲2 ●9`: the window, and how many are in which band."""
-    bands = Counter(band_health(score) for score in rows(picture).values())
-    spans: list[tuple[str, str]] = [(f"{picture.window}d", ""), ("  ", "")]
-    for health in sorted(bands, key=lambda health: -health.rank):
-        spans += [(f"{health.glyph}{bands[health]}", health.value), (" ", "")]
+    return ((f"{picture.window}d", ""), ("  ", ""), *bands(picture, picture.window))
+
+
+def bands(picture: Picture, window: int) -> tuple[tuple[str, str], ...]:
+    """`✗1 ▲2 ●9`: how many scores of a window are in which band, the worst first."""
+    known = (score for score in picture.snapshot.scores.values() if score.window == window)
+    found = Counter(band_health(score) for score in known)
+    spans: list[tuple[str, str]] = []
+    for health in sorted(found, key=lambda health: -health.rank):
+        spans += [(f"{health.glyph}{found[health]}", health.value), (" ", "")]
     return tuple(spans[:-1])
 
 
