@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
+from app.model.metrics import Dashboard, Range, Series
 from app.model.scoring import ScoreDetail
 from app.model.sessions import SessionDetail
+from app.model.tasks import TaskList
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -98,6 +101,46 @@ class SessionOf(Question[SessionDetail]):
     def path(self) -> str:
         query = urlencode({"around": self.around, "limit": self.limit} if self.around else {"limit": self.limit})
         return f"/api/v1/sessions/{_part(self.key)}?{query}"
+
+
+@dataclass(frozen=True)
+class DashboardOf(Question[Dashboard]):
+    """Key figures and series of a range; of one board, or of one group of boards, by id."""
+
+    range: Range
+    board: str = ""
+    group: str = ""
+    answer = Dashboard
+
+    @property
+    def path(self) -> str:
+        asked = {"range": self.range.value, "board_id": self.board, "group_id": self.group}
+        return f"/api/v1/metrics/figures?{urlencode({name: value for name, value in asked.items() if value})}"
+
+
+@dataclass(frozen=True)
+class TasksOf(Question[TaskList]):
+    """Tasks behind the point of a series whose bucket begins at `period`; without one, all of the range."""
+
+    range: Range
+    series: Series | None = None
+    period: datetime | None = None
+    board: str = ""
+    group: str = ""
+    limit: int = 500
+    answer = TaskList
+
+    @property
+    def path(self) -> str:
+        asked = {
+            "range": self.range.value,
+            "series": self.series.value if self.series is not None else "",
+            "period": self.period.isoformat() if self.period is not None else "",
+            "board_id": self.board,
+            "group_id": self.group,
+            "limit": str(self.limit),
+        }
+        return f"/api/v1/tasks?{urlencode({name: value for name, value in asked.items() if value})}"
 
 
 def _part(name: str) -> str:

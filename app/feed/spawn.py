@@ -90,7 +90,7 @@ class Spawner:
         return Target(socket_path=str(path))
 
     async def _far(self, url: str) -> Target:
-        from app.settings.toml_file import read_secret
+        from app.settings.secrets import read_secret
 
         file = self._settings.token_file
         try:

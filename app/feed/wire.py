@@ -14,7 +14,7 @@ from app.model.snapshot import SECTIONS, Count, Site, Snapshot, SourceState, Ver
 from app.model.text import clean
 
 T = TypeVar("T")
-WIRE = 3
+WIRE = 4
 """The number of this format. Another number is another language: the deck says so and reads no further."""
 ROWS_PER_LINE = 500
 """At most so many rows a line, so that reading one never holds up an event loop."""

@@ -69,6 +69,9 @@ class Session:
     channel: str = ""
     label: str = ""
     tags: tuple[str, ...] = ()
+    gateway: str = ""  # name of the gateway that tells of it; empty: it is in the store
+    context_used: int | None = None  # tokens
+    context_most: int | None = None
 
     @property
     def running(self) -> bool:

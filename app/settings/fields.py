@@ -86,6 +86,9 @@ class HttpSettings:
     insecure: bool = False  # listen on an address that others can reach, without TLS
     tls_cert: str = ""  # path of a PEM file
     tls_key: str = ""
+    cors_origins: tuple[
+        str, ...
+    ] = ()  # of pages in browsers that may ask, exactly as they name themselves; none: no CORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,49 @@ class ServicesSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OsapiSettings:
+    """OSAPI's own API, for where its NATS is out of reach and for what goes through it only. No url: none."""
+
+    url: str = ""
+    token: Secret = field(default_factory=lambda: Secret(""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """An OpenClaw gateway."""
+
+    name: str
+    url: str  # ws:// or wss://
+    token: Secret = field(default_factory=lambda: Secret(""))
+    allow_insecure_tls: bool = False  # take any certificate
+    disable_device_pairing: bool = False  # come as a control UI, without a device identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeSettings:
+    """A health endpoint of another system, or a read-only query of its database."""
+
+    name: str
+    url: str  # http(s)://, or postgresql:// with `query`; user and password are never in it
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    token: Secret = field(default_factory=lambda: Secret(""))  # sent as a bearer token
+    query: str = ""
+    interval: float = 10.0  # seconds
+    timeout: float = 5.0  # seconds
+    expect: str = ""  # a status such as 204 or 2xx, or a text that the answer holds; empty: what its kind means by well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSettings:
+    """A systemd unit. Scope is user or system."""
+
+    name: str
+    unit: str
+    scope: str = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeckSettings:
     """How the deck looks."""
 
@@ -153,6 +199,10 @@ class Settings:
     scores: Standards = Standards()
     peek: PeekSettings = PeekSettings()
     services_api: ServicesSettings = ServicesSettings()
+    osapi: OsapiSettings = OsapiSettings()
+    gateways: tuple[GatewaySettings, ...] = ()
+    probes: tuple[ProbeSettings, ...] = ()
+    units: tuple[UnitSettings, ...] = ()
     deck: DeckSettings = DeckSettings()
     keys: Mapping[str, str] = field(default_factory=dict)  # id of the key table -> key
     views: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # view -> columns, sort

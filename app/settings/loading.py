@@ -14,8 +14,9 @@ from app.settings.contexts import expand, read_context, selected_context
 from app.settings.errors import SettingsError
 from app.settings.fields import Secret, Settings
 from app.settings.profiles import profile_name, safe_name
+from app.settings.secrets import open_to_others
 from app.settings.servers import parse_servers
-from app.settings.toml_file import PERIODS, open_to_others, period, read_toml
+from app.settings.toml_file import PERIODS, period, read_toml
 
 Flags = Mapping[str, str | bool | None]
 """What the command line said, by the option's name with underscores; None: not given."""
@@ -270,16 +271,23 @@ def shown(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for name in Settings.__dataclass_fields__:
         if name in ("origins", "warnings"):
             continue
-        value = getattr(settings, name)
-        fields = getattr(value, "__dataclass_fields__", None)
-        for key, part in (
-            [(f"{name}.{inner}", getattr(value, inner)) for inner in fields if inner != "origin"]
-            if fields
-            else [(f"{name}.{inner}", part) for inner, part in value.items()]
-            if isinstance(value, Mapping)
-            else [(name, value)]
-        ):
-            yield key, _text(part), settings.origins.get(key, "default")
+        for key, part in _parts(name, getattr(settings, name)):
+            origin = settings.origins.get(key) or settings.origins.get(name, "default")
+            yield key, _text(part), origin
+
+
+def _parts(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """A setting by its fields, one of several by its name: `gateways.main.url`."""
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields:
+        yield from ((f"{name}.{inner}", getattr(value, inner)) for inner in fields if inner != "origin")
+    elif isinstance(value, Mapping):
+        yield from ((f"{name}.{inner}", part) for inner, part in value.items())
+    elif isinstance(value, tuple) and value and hasattr(value[0], "__dataclass_fields__"):
+        for each in value:
+            yield from (pair for pair in _parts(f"{name}.{each.name}", each) if not pair[0].endswith(".name"))
+    else:
+        yield name, value
 
 
 def _text(part: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,11 +19,12 @@ from app.settings.fields import (
     HttpSettings,
     NameSettings,
     PeekSettings,
-    Secret,
     ServicesSettings,
     SessionsSettings,
     StoreSettings,
 )
+from app.settings.secrets import open_to_others, read_secret
+from app.settings.systems import SYSTEMS, http_url, read_systems
 from app.settings.units import duration, quantity
 
 _NATS_PATHS = ("creds", "nkey", "tls_ca", "tls_cert", "tls_key", "password_file", "token_file")
@@ -41,6 +41,7 @@ KEYS: frozenset[str] = frozenset(
     + [f"scores.{name}" for name in Standards.__dataclass_fields__]
     + [f"peek.{name}" for name in PeekSettings.__dataclass_fields__]
     + [f"services_api.{name}" for name in ServicesSettings.__dataclass_fields__]
+    + ["osapi.url", "osapi.token_file", *SYSTEMS]
 )
 """Every key with a fixed name. `[keys]`, `[views.*]`, `[thresholds.*]` and `[runbooks]` have names of their own."""
 _OPEN = ("keys", "views", "thresholds", "runbooks")
@@ -64,7 +65,10 @@ def read_toml(file: Path, env: Mapping[str, str]) -> tuple[dict[str, object], tu
             values[key] = _open_table(file, key, value)
         elif key not in KEYS:
             raise SettingsError(f"{file}: no setting {key}{_nearest(key)}")
-        elif key in ("nats.password_file", "nats.token_file"):
+        elif key in SYSTEMS:
+            values[key], found = read_systems(file, key, value, env)
+            warnings += found
+        elif key in ("nats.password_file", "nats.token_file", "osapi.token_file"):
             secret_file = expand(_typed(file, key, value, str), env, file.parent)
             values[key.removesuffix("_file")] = read_secret(secret_file, f"{file}: {key}")
             warnings += open_to_others(secret_file)
@@ -73,29 +77,6 @@ def read_toml(file: Path, env: Mapping[str, str]) -> tuple[dict[str, object], tu
         else:
             values[key] = _fixed(file, key, value)
     return values, tuple(warnings)
-
-
-def read_secret(file: Path, named_by: str) -> Secret:
-    """The first line of a file that holds a secret; a SettingsError names the file, never its content."""
-    try:
-        line = file.read_text("utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(f"{named_by}: cannot read {file}: {cause}") from None
-    if not line:
-        raise SettingsError(f"{named_by}: {file} is empty")
-    return Secret(line)
-
-
-def open_to_others(file: Path) -> list[str]:
-    """A warning if others than the owner can read a file that holds a secret, as ssh gives one."""
-    try:
-        mode = file.stat().st_mode
-    except OSError:
-        return []
-    if mode & (stat.S_IRGRP | stat.S_IROTH):
-        return [f"{file} can be read by others: chmod 600 {file}"]
-    return []
 
 
 def _leaves(content: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -132,6 +113,7 @@ CHECKED: Mapping[str, Callable[[str, object], object]] = {
     "scores.window": standards.window,
     "scores.weights": standards.weights,
     "scores.bands": standards.bands,
+    "osapi.url": http_url,
 }
 
 
@@ -154,6 +136,7 @@ _TYPES: Mapping[str, Any] = {
     "nats.max_requests": int,
     "http.allowed_hosts": list[str],
     "http.trusted_proxies": list[str],
+    "http.cors_origins": list[str],
     "http.insecure": bool,
     "names.dead_letters": list[str],
     "sessions.ingest": bool,
@@ -220,7 +203,7 @@ def _typed(file: Path, key: str, value: object, kind: Any) -> Any:
 
 
 def _nearest(key: str) -> str:
-    if key in ("nats.password", "nats.token"):
+    if key in ("nats.password", "nats.token", "osapi.token"):
         return f", since a secret is not written here: name a file with {key}_file"
     section, _, name = key.rpartition(".")
     known = sorted(KEYS) + list(_OPEN)

@@ -17,7 +17,7 @@ from app.model.components import Component
 from app.model.events import Advisory
 from app.model.findings import Finding
 from app.model.scoring import Standards
-from app.model.sessions import Intake, IntakeState
+from app.model.sessions import Intake, IntakeState, Session
 from app.model.snapshot import SECTIONS, Capability, Count, Site, Snapshot, SourceState, SourceStatus, Verdict
 from app.sources.jetstream import BrokerFacts
 from app.sources.jobs import JobFacts
@@ -60,6 +60,8 @@ class Gathered:
     services: ServiceFacts
     host: Mapping[str, Component]
     own: Mapping[str, Component]  # watchdeck's own parts
+    beside: Mapping[str, Component] = field(default_factory=dict)  # what is watched without NATS
+    beside_sessions: Mapping[str, Session] = field(default_factory=dict)  # that others than the store tell of
     advisories: tuple[Advisory, ...]
     states: Mapping[str, SourceState]
     marks: Mapping[str, Mark] = field(default_factory=dict)
@@ -85,6 +87,8 @@ class Assembly:
         self._failing = False
         self.events = EventLog()
         self._tables: tuple[Mapping[str, Component], ...] = ()  # what the components were made of
+        self._session_parts: tuple[Mapping[str, Session], ...] = ()  # what all sessions were made of
+        self._all_sessions: Mapping[str, Session] = {}
         self.last = Snapshot(epoch=secrets.token_hex(6))
 
     def next(self, gathered: Gathered) -> Snapshot:
@@ -110,7 +114,7 @@ class Assembly:
             marks=_kept(last.marks, gathered.marks),
             ai=gathered.sessions.ai,
             scores=gathered.sessions.scores,
-            sessions=gathered.sessions.sessions,
+            sessions=self._sessions(gathered),
         )
         snapshot = self._judged(snapshot, new=self._seen != seen)
         snapshot = replace(snapshot, events=self.events.observe(snapshot, gathered.advisories, fleet.namespace))
@@ -139,11 +143,23 @@ class Assembly:
 
     def _components(self, gathered: Gathered) -> Mapping[str, Component]:
         """The parts of everything, in one table; the last one while none of them brought another."""
-        tables = (gathered.own, gathered.host, gathered.fleet.components, gathered.services.components)
+        tables = (
+            gathered.own, gathered.host, gathered.fleet.components, gathered.services.components, gathered.beside,
+        )  # fmt: skip
         if len(tables) == len(self._tables) and all(map(is_, tables, self._tables)):
             return self.last.components
         self._tables = tables
         return {key: row for table in tables for key, row in table.items()}
+
+    def _sessions(self, gathered: Gathered) -> Mapping[str, Session]:
+        """Sessions of the store and those that others tell of, in one table."""
+        kept, told = gathered.sessions.sessions, gathered.beside_sessions
+        if not told:
+            return kept
+        if len(self._session_parts) != 2 or self._session_parts[0] is not kept or self._session_parts[1] is not told:
+            self._session_parts = (kept, told)
+            self._all_sessions = {**kept, **told}
+        return self._all_sessions
 
     def _site(self, gathered: Gathered) -> Site:
         broker, fleet = gathered.broker, gathered.fleet

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.model.sessions import Intake
 from app.model.snapshot import Snapshot
+from app.worker.beside import Beside
 
 if TYPE_CHECKING:
     from app.sources.inquiry import Inquiry
@@ -62,6 +63,7 @@ class Board:
     attention: AttentionDesk | None = None  # what people say of findings
     intake: Intake = Intake()  # how session events are taken in
     scorekeeper: Scorekeeper | None = None  # what is known of AI agents, their scores and sessions
+    beside: Beside = field(default_factory=Beside)  # what is watched without NATS
     connected: set[asyncio.Future[Any]] = field(default_factory=set)
     """What needs the NATS connection to end in order: it is kept until all of them are done, for some seconds."""
     _published: asyncio.Event = field(default_factory=asyncio.Event)

@@ -229,6 +229,8 @@ class Collector:
                     marks=board.attention.marks if board.attention is not None else {},
                     sessions=board.scorekeeper.facts if board.scorekeeper is not None else NO_SESSIONS,
                     intake=board.intake,
+                    beside=board.beside.components,
+                    beside_sessions=board.beside.sessions,
                     store_damage=board.store.damage if board.store is not None else "",
                     set_aside=board.store.set_aside if board.store is not None else "",
                 )
@@ -272,6 +274,7 @@ class Collector:
             states[STORE] = SourceState(STORE, status, error=store.trouble)
         if self._board.scorekeeper is not None:
             states[SESSIONS] = self._board.scorekeeper.source(self._board.intake)
+        states.update(self._board.beside.states)
         return states
 
     def _turns(self) -> Iterator[tuple[Turns[Any], tuple[SourceState, ...]]]:

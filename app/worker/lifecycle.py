@@ -23,6 +23,7 @@ from app.settings.lockfile import LockRecord
 from app.settings.profiles import fingerprint
 from app.store.errors import StoreRefused
 from app.worker.attention import AttentionDesk
+from app.worker.beside import Beside, Watch
 from app.worker.board import Board
 from app.worker.collector import Collector, utc_now
 from app.worker.judge import TriageJudge
@@ -196,6 +197,7 @@ async def _live(
     collector = Collector(settings, board, sources=sources, judge=judge)
     keepers = _keepers(settings, board, store, sources.api, child=parent_fd is not None)
     keepers |= _scorekeeper(settings, board, store, collector)
+    keepers |= _beside(settings, board, collector)
 
     def listening() -> None:
         record = LockRecord(pid=os.getpid(), socket=str(holdings.socket_path), version=__version__, fingerprint=mark)
@@ -275,6 +277,14 @@ def _scorekeeper(
     board.scorekeeper = keeper = Scorekeeper(board, store, window=settings.scores.window, clock=utc_now)
     keeper.on_news = collector.hear
     return {asyncio.create_task(keeper.run(), name="scorekeeper"): "scorekeeper"}
+
+
+def _beside(settings: Settings, board: Board, collector: Collector) -> dict[asyncio.Future[None], str]:
+    """What is watched without NATS, as configured; at work."""
+    watches: list[Watch] = []
+    board.beside = beside = Beside(watches)
+    beside.on_news = collector.hear
+    return {asyncio.create_task(beside.run(board.stopping), name="beside"): "watching beside NATS"}
 
 
 def _outcome(parts: Mapping[asyncio.Future[None], str], *, asked: bool) -> int:
