@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from app.api.agents import agents
 from app.api.attempts import Attempts
 from app.api.attention import attention
 from app.api.bearer import Bearer
@@ -21,6 +22,7 @@ from app.api.fleet import fleet
 from app.api.gates import Gates
 from app.api.guard import BodyLimit, Envelope, HostGuard
 from app.api.health import StatusFirst, StatusPages, health
+from app.api.members import members
 from app.api.metrics import Metrics, exposition
 from app.api.polls import Polls, PollsFirst
 from app.api.posting import posting
@@ -28,6 +30,7 @@ from app.api.principal import Owner
 from app.api.probes import probes
 from app.api.scores import scores
 from app.api.sessions import sessions
+from app.api.sharing import shared_with
 from app.api.tokens import tokens
 from app.api.weights import weights
 from app.model.access import Permission
@@ -52,6 +55,8 @@ class Application:
         fleet(self.gates, board)
         attention(self.gates, board)
         tokens(self.gates, board)
+        members(self.gates, board)
+        agents(self.gates, board)
         posting(self.gates, board)
         scores(self.gates, board)
         weights(self.gates, board)
@@ -62,10 +67,12 @@ class Application:
         """For a Unix socket that only the owner can reach."""
         return Envelope(Owner(BodyLimit(self.inner)), self.metrics.count)
 
-    def tcp(self, allowed_hosts: Collection[str], attempts: Attempts | None = None) -> ASGIApp:
-        """For TCP: known names only, and a token for everything but the probes."""
+    def tcp(
+        self, allowed_hosts: Collection[str], attempts: Attempts | None = None, *, origins: Collection[str] = ()
+    ) -> ASGIApp:
+        """For TCP: known names only, and a token for everything but the probes. Pages of `origins` may ask too."""
         bearer = Bearer(self.inner, self._board, self.gates.open_paths, attempts)
-        return Envelope(HostGuard(BodyLimit(bearer), allowed_hosts), self.metrics.count)
+        return Envelope(HostGuard(shared_with(BodyLimit(bearer), origins), allowed_hosts), self.metrics.count)
 
     def _describe(self) -> None:
         made = b""

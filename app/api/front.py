@@ -40,9 +40,9 @@ class Front:
         routes = _Late(self.routes, lambda application: application.inner)
         return Envelope(Owner(BodyLimit(PollsFirst(routes, self._polls))), self._count)
 
-    def tcp(self, allowed_hosts: Collection[str]) -> ASGIApp:
+    def tcp(self, allowed_hosts: Collection[str], origins: Collection[str] = ()) -> ASGIApp:
         """For TCP; see `Application.tcp`."""
-        return _Late(self.routes, lambda application: application.tcp(allowed_hosts))
+        return _Late(self.routes, lambda application: application.tcp(allowed_hosts, origins=origins))
 
     async def prepare(self) -> None:
         """Makes the routes once the first collection is done, which decks wait for."""

@@ -18,6 +18,7 @@ from starlette.types import Scope
 from app import __version__
 from app.api.behind import store_of
 from app.api.gates import Gates
+from app.api.rowmetrics import RowMetrics
 from app.model.access import Permission
 from app.model.broker import LinkState
 from app.model.findings import Severity
@@ -98,6 +99,7 @@ class _Watch(Collector):
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        self._rows = RowMetrics()
 
     def collect(self) -> Iterator[Metric]:
         board, snapshot = self._board, self._board.snapshot
@@ -116,6 +118,7 @@ class _Watch(Collector):
         yield from _counts(snapshot)
         yield from _ingest(board.intake)
         yield from _scores(snapshot)
+        yield from self._rows.collect(snapshot)
 
 
 def _nats(snapshot: Snapshot) -> Iterator[Metric]:

@@ -26,19 +26,21 @@ async def serve(
     socket: sockets.socket,
     tcp: sockets.socket | None = None,
     allowed_hosts: Collection[str] = (),
+    origins: Collection[str] = (),
     tls: tuple[str, str] | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until `board.stopping`, then lets held polls say goodbye and ends within about `GRACE` seconds.
 
     Both sockets come bound (`app.worker.sockets`) and are closed at the end; the file of `socket` is its owner's to
-    remove. `allowed_hosts` are names besides the loopback's under which TCP may be asked. `tls` are the paths of the
+    remove. `allowed_hosts` are names besides the loopback's under which TCP may be asked, `origins` those of pages
+    that may ask from a browser. `tls` are the paths of the
     certificate and the key with which TCP is served; None: without TLS. `ready` is called once both answer.
     """
     front = Front(board)
     running = [(_server(front.socket(), OwnerProtocol, keep_alive=30), socket)]
     if tcp is not None:
-        running.append((_server(front.tcp(allowed_hosts), PatientProtocol, keep_alive=5, tls=tls), tcp))
+        running.append((_server(front.tcp(allowed_hosts, origins), PatientProtocol, keep_alive=5, tls=tls), tcp))
     tasks = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in running]
     stopping = asyncio.create_task(board.stopping.wait())
     preparing = None

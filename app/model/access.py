@@ -20,6 +20,7 @@ class Permission(StrEnum):
     """What one endpoint needs; a 403 names it."""
 
     HEALTH_READ = "health:read"
+    SELF_READ = "self:read"
     FLEET_READ = "fleet:read"
     SCORES_READ = "scores:read"
     METRICS_READ = "metrics:read"
@@ -40,7 +41,13 @@ class Permission(StrEnum):
 
 
 _MEMBER = frozenset(
-    {Permission.HEALTH_READ, Permission.FLEET_READ, Permission.SCORES_READ, Permission.METRICS_READ},
+    {
+        Permission.HEALTH_READ,
+        Permission.SELF_READ,
+        Permission.FLEET_READ,
+        Permission.SCORES_READ,
+        Permission.METRICS_READ,
+    },
 )
 _OPERATOR = _MEMBER | {
     Permission.SESSIONS_READ,

@@ -23,6 +23,7 @@ from app.settings.fields import (
     SessionsSettings,
     StoreSettings,
 )
+from app.settings.origins import cors_origins
 from app.settings.secrets import open_to_others, read_secret
 from app.settings.systems import SYSTEMS, http_url, read_systems
 from app.settings.units import duration, quantity
@@ -114,6 +115,7 @@ CHECKED: Mapping[str, Callable[[str, object], object]] = {
     "scores.weights": standards.weights,
     "scores.bands": standards.bands,
     "osapi.url": http_url,
+    "http.cors_origins": cors_origins,
 }
 
 
@@ -136,7 +138,6 @@ _TYPES: Mapping[str, Any] = {
     "nats.max_requests": int,
     "http.allowed_hosts": list[str],
     "http.trusted_proxies": list[str],
-    "http.cors_origins": list[str],
     "http.insecure": bool,
     "names.dead_letters": list[str],
     "sessions.ingest": bool,

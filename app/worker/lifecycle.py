@@ -66,6 +66,7 @@ class Serve(Protocol):
         socket: sockets.socket,
         tcp: sockets.socket | None,
         allowed_hosts: Collection[str],
+        origins: Collection[str],
         tls: tuple[str, str] | None,
         ready: Callable[[], None],
     ) -> Awaitable[None]: ...
@@ -210,6 +211,7 @@ async def _live(
         socket=holdings.socket,
         tcp=holdings.tcp,
         allowed_hosts=hosts,
+        origins=settings.http.cors_origins,
         tls=holdings.tls,
         ready=listening,
     )
