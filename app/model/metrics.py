@@ -63,6 +63,7 @@ class Point:
 
     period: datetime  # the beginning of its bucket
     value: float = 0.0
+    of: int = 0  # tasks or events that the value was made of; 0: nothing happened, and the value says nothing
 
 
 @dataclass(frozen=True, slots=True)
