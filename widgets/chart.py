@@ -1,4 +1,4 @@
-"""A line chart in braille: one value a step, gaps where nothing is known."""
+"""Line charts in braille: one value a step, gaps where nothing is known; alone, or beside an earlier one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The dot of a row and a column within a cell."""
 HOLLOW = "○"
+DOTTED = "·"
+MARK = "│"
 
 
 def line_chart(
@@ -35,10 +37,61 @@ def line_chart(
     return ["".join(row) for row in drawn]
 
 
+Run = tuple[str, str]
+"""Cells that are painted alike, and what they are of: `line`, `before`, `mark`, or nothing."""
+
+
+def compared_chart(
+    values: Sequence[float | None],
+    before: Sequence[float | None],
+    cells: int,
+    lines: int,
+    *,
+    low: float,
+    high: float,
+    mark: int | None = None,
+) -> list[list[Run]]:
+    """A line of `values` over the dotted one of `before`; both begin at the left edge, step by step.
+
+    `mark`: the step whose column is marked through. Nothing is told by colour alone: what was before is dots.
+    """
+    cells, lines = max(1, cells), max(1, lines)
+    steps = max(1, len(values) - 1, len(before) - 1)
+    drawn = line_chart([*values, *[None] * (steps + 1 - len(values))], cells, lines, low=low, high=high)
+    grid = [[(glyph, "line" if glyph != " " else "") for glyph in row] for row in drawn]
+    last: tuple[int, int] | None = None
+    for point in _points(before, cells, lines, low, high, steps):
+        for x, y in _between(last or point, point) if point is not None else ():
+            if grid[y][x][1] == "":
+                grid[y][x] = (DOTTED, "before")
+        last = point
+    if mark is not None and 0 <= mark <= steps:
+        column = step_column(mark, steps + 1, cells)
+        for row in grid:
+            if row[column][1] == "":
+                row[column] = (MARK, "mark")
+    return [_runs(row) for row in grid]
+
+
+def step_column(step: int, steps: int, cells: int) -> int:
+    """The column in which a step of so many is drawn."""
+    return round(step * (cells * 2 - 1) / max(1, steps - 1)) // 2
+
+
+def _runs(row: Sequence[Run]) -> list[Run]:
+    runs: list[Run] = []
+    for glyph, kind in row:
+        if runs and runs[-1][1] == kind:
+            runs[-1] = (runs[-1][0] + glyph, kind)
+        else:
+            runs.append((glyph, kind))
+    return runs
+
+
 def _points(
-    values: Sequence[float | None], width: int, height: int, low: float, high: float
+    values: Sequence[float | None], width: int, height: int, low: float, high: float, steps: int = 0
 ) -> list[tuple[int, int] | None]:
-    steps = max(1, len(values) - 1)
+    steps = steps or max(1, len(values) - 1)
     found: list[tuple[int, int] | None] = []
     for place, value in enumerate(values):
         if value is None or value != value:

@@ -186,16 +186,19 @@ class Actions:
         self._app.contexts.demo()
 
     async def _longer(self) -> None:
-        self._window(1)
+        await self._span("more", 1)
 
     async def _shorter(self) -> None:
-        self._window(-1)
+        await self._span("less", -1)
 
-    def _window(self, direction: int) -> None:
+    async def _span(self, action: str, direction: int) -> None:
+        """Longer or shorter: what the page in front looks at, else the window of scores."""
+        if await self._app.stacks.page.perform(action):
+            return
         if self._app.score_window.concerns():
             self._app.score_window.step(direction)
         else:
-            self.say("+ and - change the window of scores: 7")
+            self.say("+ and - change the window of scores (7) and the range of metrics (9)")
 
     async def _pause(self) -> None:
         app = self._app

@@ -99,6 +99,7 @@ _FOOTER = {
     "overview": ("open", "filter", "command", "faults", "zoom", "worst", "copy", "pause", "quit", "help"),
     "list": ("open", "back", "filter", "command", "faults", "sort.right", "wide", "copy", "json", "help"),
     "detail": ("open", "back", "filter", "command", "copy", "json", "help"),
+    "plot": ("open", "back", "more", "less", "filter", "command", "copy", "json", "help"),
     "json": ("back", "filter", "copy", "help"),
     "help": ("back", "help"),
     "menu": ("open", "back"),

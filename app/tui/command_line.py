@@ -7,13 +7,16 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.tui import commands, keys, registry
+from app.tui import commands, keys
 from app.tui.commands import Command, CommandError
 from app.tui.screens.text import TextPage
 
 if TYPE_CHECKING:
     from app.tui.actions import Actions
     from app.tui.surface import Surface
+
+
+_RANGES = ("24h", "3d", "7d", "14d", "1m", "3m", "6m", "1y")
 
 
 class CommandLine:
@@ -34,7 +37,7 @@ class CommandLine:
             return
         if call.name in keys.VIEW_NUMBERS:
             await self._actions.show_view(keys.VIEW_NUMBERS[call.name])
-        elif call.name == "overview" or registry.view(call.name) is not None:
+        elif call.name in keys.VIEW_NUMBERS.values():
             await self._actions.show_view(call.name)
         elif call.name in ("agent", "stream", "consumer"):
             await self._open_named(call.name, call.arguments)
@@ -71,6 +74,8 @@ class CommandLine:
             await app.attending.marks()
         elif name == "window":
             app.score_window.command(rest)
+        elif name == "range":
+            await self._range(rest)
         elif name == "weights":
             await app.weights.command(rest)
         elif name == "log":
@@ -118,6 +123,20 @@ class CommandLine:
         page = TextPage(self._app, self._app.stacks.page, "Worker's log", told, at_end=True)
         await self._app.stacks.push(self._app.body, page)
         self._app.page_changed()
+
+    async def _range(self, rest: str) -> None:
+        """View 9 over a range."""
+        from app.model.metrics import Range
+        from app.tui.screens.metrics import MetricsPage
+
+        wanted = next((range for range in Range if range.value == rest.strip()), None)
+        if wanted is None:
+            self._app.say(f"a range is one of {', '.join(Range)}", error=True)
+            return
+        await self._actions.show_view("metrics")
+        page = self._app.stacks.page
+        if isinstance(page, MetricsPage):
+            page.choose(wanted)
 
     async def _times_to(self, word: str) -> None:
         while self._app.picture.times.value != word:
@@ -194,6 +213,7 @@ class CommandLine:
             Command("mute", "silence a rule about subjects for a time", "RULE SUBJECT 2h NOTE", self._rules, 3),
             Command("marks", "what is acknowledged, snoozed and muted, to be taken back"),
             Command("window", "over how many days scores are shown", "DAYS", least=1),
+            Command("range", "how far back metrics look", "24h … 1y", lambda p, b: _RANGES if p == 0 else (), 1),
             Command("weights", "how much each dimension of a score counts, for everybody", "[30 20 20 15 15 | reset]"),
             Command("log", "the end of the worker's log"),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),

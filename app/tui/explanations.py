@@ -40,12 +40,18 @@ Every run of an AI agent: how it went, how long it took, its errors, tools and c
         "metrics",
         "9",
         "Metrics",
-        "Metrics need session events: watchdeck init sessions",
-        f"""Metrics
+        "Metrics need jobs or task events",
+        """Metrics
 
-Throughput, errors, time and cost of what the agents do, over ranges from an hour to months, beside the time before.
+Tasks that got done, how long they took, what failed and what is open, over ranges from a day to a year, beside the \
+time before.
 
-{_SESSIONS}""",
+There is no task yet. Each job of the fleet's job queue becomes one by itself. Tasks of others come as session events \
+of the type custom, with a payload of the type task. This creates the stream for them, after showing it:
+
+    watchdeck init sessions
+
+Nothing is created before that.""",
     ),
 )
 

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-EVERYWHERE = frozenset({"overview", "list", "detail", "json", "help"})
+EVERYWHERE = frozenset({"overview", "list", "detail", "plot", "json", "help"})
 LISTS = frozenset({"overview", "list"})
 ROWS = frozenset({"overview", "list", "detail"})
+_SIDEWAYS = frozenset({"overview", "list", "plot", "json"})
+_SPANS = frozenset({"list", "detail", "plot"})
+_PARTED = frozenset({"overview", "detail", "plot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,17 @@ TABLE: tuple[Key, ...] = (
     Key("view.8", ("8",), "Sessions"),
     Key("view.9", ("9",), "Metrics"),
     Key("view.0", ("0",), "Events"),
-    Key("pane.next", ("tab",), "next pane, next section", where=frozenset({"overview", "detail"})),
-    Key("pane.previous", ("shift+tab",), "previous pane, previous section", where=frozenset({"overview", "detail"})),
+    Key("pane.next", ("tab",), "next pane, next section, next plot", where=_PARTED),
+    Key("pane.previous", ("shift+tab",), "previous pane, section, plot", where=_PARTED),
     Key("move.down", ("j", "down"), "down"),
     Key("move.up", ("k", "up"), "up"),
     Key("move.first", ("g", "home"), "to the first"),
     Key("move.last", ("G", "end"), "to the last"),
     Key("page.down", ("pagedown", "ctrl+d"), "half a page down"),
     Key("page.up", ("pageup", "ctrl+u"), "half a page up"),
-    Key("columns.left", ("h", "left"), "columns: scroll left", where=frozenset({"overview", "list", "json"})),
-    Key("columns.right", ("l", "right"), "columns: scroll right", where=frozenset({"overview", "list", "json"})),
-    Key("open", ("enter",), "open", "open", ROWS),
+    Key("columns.left", ("h", "left"), "columns: scroll left; plots: an earlier point", where=_SIDEWAYS),
+    Key("columns.right", ("l", "right"), "columns: scroll right; plots: a later point", where=_SIDEWAYS),
+    Key("open", ("enter",), "open", "open", ROWS | {"plot"}),
     Key("back", ("escape", "backspace"), "back: prompt, marks, filter, detail; never quits", "back"),
     Key("worst", ("!",), "the first finding of Now, from anywhere", "worst"),
     Key("fault.next", ("n",), "next row that is not OK; in JSON the next match", "", ROWS | {"json"}),
@@ -76,12 +79,12 @@ TABLE: tuple[Key, ...] = (
     Key("hidden", ("e",), "show what is hidden: ephemeral, own and minor rows, quiet and INFO findings", "", LISTS),
     Key("mark", ("space",), "mark the row", "", frozenset({"list"})),
     Key("zoom", ("z",), "this pane alone, and back", "zoom", frozenset({"overview"})),
-    Key("more", ("+", "="), "scores: a longer window", "", frozenset({"list", "detail"})),
-    Key("less", ("-",), "scores: a shorter window", "", frozenset({"list", "detail"})),
+    Key("more", ("+", "="), "scores: a longer window; metrics: a longer range", "longer", _SPANS),
+    Key("less", ("-",), "scores: a shorter window; metrics: a shorter range", "shorter", _SPANS),
     Key("pause", ("p",), "pause painting, and go on", "pause"),
     Key("refresh", ("r",), "collect now, and sort again", "refresh"),
-    Key("copy", ("y",), "copy the real name or the command (marked rows: one a line)", "copy", ROWS | {"json"}),
-    Key("json", ("J",), "raw facts as JSON", "JSON", ROWS),
+    Key("copy", ("y",), "copy the real name or the command (marked rows: one a line)", "copy", ROWS | {"plot", "json"}),
+    Key("json", ("J",), "raw facts as JSON", "JSON", ROWS | {"plot"}),
     Key("related", ("R",), "related: consumers, owner, jobs, findings, events of this row", "", ROWS),
     Key("peek", ("m",), "the message behind the row", "", ROWS),
     Key("ack", ("a",), "acknowledge the finding, with a note; of an acknowledged one: take it back", "ack", ROWS),

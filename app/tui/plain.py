@@ -14,7 +14,7 @@ _MARKS = {
     **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
     **dict(zip("▏▎▍▌▋▊▉", ".--==##", strict=True)),
     **{chr(0x2800 + dots): "*" for dots in range(1, 256)},
-    "○": "o", "→": ">", "▼": "v", "▲": "^",
+    "○": "o", "│": "|", "→": ">", "▸": ">", "▼": "v", "▲": "^",
     **{state.glyph: state.ascii_glyph for state in Health},
 }  # fmt: skip
 

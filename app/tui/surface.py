@@ -28,6 +28,7 @@ from app.tui.prompts import Prompts
 from app.tui.router import Router
 from app.tui.screens.document import Document
 from app.tui.screens.explaining import ExplanationPage
+from app.tui.screens.metrics import MetricsPage
 from app.tui.screens.overview import OverviewPage
 from app.tui.screens.page import Page
 from app.tui.screens.resource import ResourcePage
@@ -98,6 +99,8 @@ class Surface:
 
     def _first_page(self, view_id: str) -> Page:
         view, told = registry.view(view_id), explanation(view_id)
+        if told is not None and view_id == "metrics":
+            return MetricsPage(self, told)
         if told is not None:
             return ExplanationPage(self, told)
         return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)

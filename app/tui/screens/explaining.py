@@ -34,7 +34,7 @@ class ExplanationPage(Page):
 
     def rebuild(self) -> None:
         width = max(20, self.document.size.width - 4)
-        self.document.show([BLANK, *_lines(self._told.text, width)])
+        self.document.show([BLANK, *paragraphs(self._told.text, width)])
 
     async def perform(self, action: str) -> bool:
         line = self.document.current
@@ -44,7 +44,8 @@ class ExplanationPage(Page):
         return perform_on_document(self.document, action)
 
 
-def _lines(text: str, width: int) -> list[Line]:
+def paragraphs(text: str, width: int) -> list[Line]:
+    """An explanation's text, broken by so many cells; its commands can be copied."""
     title, _, rest = text.partition("\n")
     lines = [words((f"  {title}", "strong"))]
     for paragraph in rest.split("\n\n"):
