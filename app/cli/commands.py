@@ -249,11 +249,17 @@ def _explain(
     return 0
 
 
-def _doctor(context: typer.Context) -> int:
+def _doctor(
+    context: typer.Context,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Of a page that should be let in, besides the configured ones."),
+    ] = None,
+) -> int:
     """Look at everything that watchdeck needs, and say what is wrong. Exit 0: well, 1: warnings, 2: does not work."""
     from app.cli.doctor import run_doctor
 
-    return run_doctor(_settings(context), os.environ)
+    return run_doctor(_settings(context), os.environ, origin or ())
 
 
 def _token_create(

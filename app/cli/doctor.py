@@ -8,13 +8,13 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from app.cli.checks import Check, Grade
 from app.cli.glance import Look, look
 from app.cli.status import say
+from app.cli.verification import verify
 from app.model.broker import LinkState
 from app.model.health import Health
 from app.model.snapshot import Capability, SourceStatus
@@ -33,32 +33,20 @@ _SOUND_SQLITE = (3, 51, 3)
 _REPAIRED = ((3, 44, 6), (3, 50, 7))
 
 
-class Grade(IntEnum):
-    """Also the exit code: the worst of all."""
-
-    OK = 0
-    WARN = 1
-    FAIL = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `advice` is what to do about it."""
-
-    name: str
-    grade: Grade
-    said: str
-    advice: str = ""
-
-
 _GLYPHS = {Grade.OK: Health.OK, Grade.WARN: Health.WARN, Grade.FAIL: Health.CRIT}
 
 
-def run_doctor(settings: Settings, env: Mapping[str, str]) -> int:
-    """Prints all checks; 0 if all is well, 1 with warnings, 2 if something does not work."""
+def run_doctor(settings: Settings, env: Mapping[str, str], origins: Collection[str] = ()) -> int:
+    """Prints all checks; 0 if all is well, 1 with warnings, 2 if something does not work.
+
+    `origins`: of pages that should be let in, besides the configured ones.
+    """
     checks = [*_settings(settings), *_state(settings, env)]
-    seen = asyncio.run(look(settings))
-    checks += [*_worker(settings, seen), *_nats(settings, seen), *_terminal(env)]
+    seen = asyncio.run(look(settings, ("streams",)))
+    checks += _worker(settings, seen)
+    if seen.by_worker:
+        checks += asyncio.run(verify(settings, [*settings.http.cors_origins, *origins]))
+    checks += [*_nats(settings, seen), *_terminal(env)]
     for check in checks:
         say(f"{_GLYPHS[check.grade].glyph} {check.name:<12} {clean(scrub(check.said))}")
         if check.advice:

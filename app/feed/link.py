@@ -11,6 +11,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from app.feed.target import Target
@@ -42,6 +43,15 @@ class Silent(LinkError):
 
 class Refused(LinkError):
     """An answer, but not to us: asking again soon does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer: its status, its headers by their names in lower case, and its body as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Link:
@@ -96,6 +106,16 @@ class Link:
     async def post(self, path: str, body: Mapping[str, object]) -> bytes:
         """Tells the worker something: its answer. LinkError with the worker's own sentence where it does not do it."""
         return await self._asked("POST", path, body)
+
+    async def answer(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Answered:
+        """Whatever is answered, also a refusal. LinkError if nothing is."""
+        import httpx
+
+        try:
+            response = await self._client.request(method, path, headers=dict(headers or {}), timeout=ANSWER_TIMEOUT)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._fault(error)
+        return Answered(response.status_code, dict(response.headers), response.content)
 
     async def _asked(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bytes:
         import httpx

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,42 @@ async def test_doctor_names_what_is_wrong_and_what_to_do(
     assert nobody.returncode == 2
     assert "✗ connection   NATS unreachable: connection refused" in nobody.stdout
     assert "hunter2" not in nobody.stdout + nobody.stderr
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+async def test_doctor_verifies_a_worker_as_those_who_use_it(
+    server: NatsServer, env: dict[str, str], tmp_path: Path
+) -> None:
+    state, page, port = tmp_path / "state", "http://deck.example", free_port()
+    (tmp_path / "watchdeck.toml").write_text(f'[http]\ncors_origins = ["{page}"]\n')
+    given = ("--nats-url", server.url, "--state-dir", str(state), "--config", str(tmp_path / "watchdeck.toml"))
+    with worker(env, *given, "--listen", f"127.0.0.1:{port}"):
+        near = watchdeck(env, "doctor", *given, "--listen", f"127.0.0.1:{port}")
+        assert near.returncode < 2, near.stdout + near.stderr
+        told = (
+            "health       it turns",
+            "readiness    ready",
+            "role         owner",
+            "agents       0",
+            f"{page} may ask",
+        )
+        for said in told:
+            assert said in near.stdout
+        member = watchdeck(env, "token", "create", "--role", "member", *given).stdout.strip()
+        (tmp_path / "member.token").write_text(member)
+        (tmp_path / "member.token").chmod(0o600)
+        afar = ("--attach", f"http://127.0.0.1:{port}", "--token-file", str(tmp_path / "member.token"))
+        other = ("--state-dir", str(tmp_path / "other"), "--origin", "http://evil.example")
+        far = watchdeck(env, "doctor", *afar, *other)
+        assert far.returncode == 2
+        assert "role         member" in far.stdout
+        assert "agents       not for this role (missing permission: agents:read)" in far.stdout
+        assert "✗ cors         http://evil.example may not ask" in far.stdout
+        assert member not in far.stdout + far.stderr
 
 
 def test_explain_prints_a_rule_and_names_the_nearest(env: dict[str, str]) -> None:
