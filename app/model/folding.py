@@ -33,6 +33,11 @@ def order_key(event: SessionEvent, digest: str) -> OrderKey:
     return f"{event.at:015d}{_RANKS.get(event.type, 1)}{digest}"
 
 
+def order_mark(key: OrderKey) -> int:
+    """The digest in an order key, as a number."""
+    return int(key[16:], 16)
+
+
 @dataclass(slots=True)
 class Folded:
     """What is kept of a session. `keys` says which event each word is of, so that later ones can be folded in."""

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from app.model.folding import Folded, OrderKey, agent_name, begun, order_key, read_keys, tools
+from app.model.folding import Folded, OrderKey, agent_name, begun, order_key, order_mark, read_keys, tools
 from app.model.sessions import SessionEvent, SessionStatus
-from app.store import contents
+from app.model.taskwords import task_word
+from app.store import contents, taskbatch
 from app.store.daysums import DAY, DaySums, Sum
+from app.store.sightings import AI, Sightings
 
 Placed = tuple[SessionEvent, int | None, int | None]
 """An event, its message's sequence, and its place in the message."""
@@ -64,10 +66,12 @@ class _Session:
 
 @dataclass(slots=True)
 class Kept:
-    """`rows`: for each event its row and its instant; `agents`: those whose figures may be others now."""
+    """`rows`: for each event its row and its instant; `agents`: those whose figures may be others now; `tasks`: how
+    many of these are others now."""
 
     rows: list[tuple[int, int]] = field(default_factory=list)
     stored: int = 0
+    tasks: int = 0
     agents: set[str] = field(default_factory=set)
 
 
@@ -102,6 +106,7 @@ class Batch:
             self._write_agents()
             self._write_sessions({event.session for _, event in new}, kept)
             sums.write(self._connection)
+            kept.tasks = self._take_tasks(new)
         return kept
 
     # -- what is known ---------------------------------------------------------------------------------------------
@@ -178,13 +183,14 @@ class Batch:
 
     # -- what follows from them ------------------------------------------------------------------------------------
     def _fold(self, new: Sequence[tuple[OrderKey, SessionEvent]], kept: Kept) -> DaySums:
-        sums = DaySums()
+        sums, seen = DaySums(), Sightings(AI)
         by_session: dict[str, list[tuple[OrderKey, SessionEvent]]] = {}
         for key, event in new:
             by_session.setdefault(event.session, []).append((key, event))
             agent = self._agents[event.agent]
             agent.saw(key, event)
             kept.agents.add(event.agent)
+            seen.add(agent.n, event.at)
             calls, failures = tools(event)
             if calls or failures:
                 sums.add_tools(agent.n, event.at, calls, failures)
@@ -198,7 +204,12 @@ class Batch:
                 kept.agents.add(self._agents_by_n[session.agent_n])
             session.agent_n = self._number_of(folded.agent, session)
             sums.add(folded.started_at // DAY, session.agent_n, Sum.of_session(folded))
+        seen.write(self._connection)
         return sums
+
+    def _take_tasks(self, new: Sequence[tuple[OrderKey, SessionEvent]]) -> int:
+        words = [task_word(event, order_mark(key)) for key, event in new if event.type == "custom"]
+        return taskbatch.take(self._connection, [word for word in words if word is not None])
 
     def _number_of(self, agent: str, session: _Session) -> int:
         """Of the agent of a session: one of the batch, else the one that it was of before."""

@@ -52,17 +52,19 @@ class Unusable:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of a batch. `ids` are of the arrived events, in their order, as they are told outside; those of
-    duplicates are of the event that is kept. `agents`: those whose figures may be others now."""
+    duplicates are of the event that is kept. `agents`: those whose figures may be others now; `tasks`: how many of
+    these are."""
 
     ids: tuple[str, ...]
     stored: int
     duplicates: int
     agents: frozenset[str]
+    tasks: int = 0
 
 
 class Intake:
-    """Takes in batches. `touched` counts for each agent the batches that stored something of it, `generation` all;
-    both belong to the event loop."""
+    """Takes in batches. `touched` counts for each agent the batches that stored something of it, `generation` all,
+    `tasks` those that changed any task; they belong to the event loop."""
 
     def __init__(self, store: Access, *, keep_payloads: int, now: Callable[[], float] = time.time) -> None:
         """`keep_payloads`: milliseconds; of older events only the figures are taken."""
@@ -71,6 +73,7 @@ class Intake:
         self._now = now
         self.touched: dict[str, int] = {}
         self.generation = 0
+        self.tasks = 0
 
     async def take(
         self, arrived: Sequence[Arrived], *, origin: Origin | None = None, unusable: Sequence[Unusable] = ()
@@ -90,11 +93,12 @@ class Intake:
             if source is not None and unusable:
                 _put_aside(connection, source, unusable, now)
             ids = tuple(event.id or made(at, n) for (event, _, _), (n, at) in zip(places, kept.rows, strict=True))
-            return Taken(ids, kept.stored, len(places) - kept.stored, frozenset(kept.agents))
+            return Taken(ids, kept.stored, len(places) - kept.stored, frozenset(kept.agents), kept.tasks)
 
         taken = await self._store.write(work)
         if taken.stored:
             self.generation += 1
+            self.tasks += bool(taken.tasks)
             for agent in taken.agents:
                 self.touched[agent] = self.touched.get(agent, 0) + 1
         return taken

@@ -1,6 +1,8 @@
 """Retention: lets go of what is older than anybody can ask for, a little at a time.
 
 Scores reach back 180 days at most (a window of 90 and the one before it); what they are counted from is kept 400.
+Metrics reach back 730 days (a year and the one before it), and a week for the first median; what they are counted from
+is kept 800.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from sqlalchemy.engine import Connection
 from app.store.access import Access
 from app.store.daysums import DAY, DaySums, Sum
 from app.store.sessionrows import millis
+from app.store.taskretention import SUMS, forget_sightings, forget_sums, forget_tasks
 
 KEEP_FACTS = 400 * DAY
 """Milliseconds that sessions are kept after their last event, and tool calls."""
@@ -35,11 +38,15 @@ class Retention:
         self._store = store
         self._keep_payloads = keep_payloads
         self._scores_seen = -1  # the day on which old scores were last looked for
+        self._sums_seen = -1  # the same of sums of tasks
 
     async def step(self, now: datetime) -> bool:
         """Does one step. True: there is more to do now. StoreFailed: nothing was done."""
         at = millis(now)
-        for work in (self._sessions, self._tools, self._payloads, self._dead_letters, self._scores):
+        for work in (
+            self._sessions, self._tools, self._payloads, self._dead_letters, self._scores, forget_tasks,
+            forget_sightings, self._task_sums,
+        ):  # fmt: skip
             if await self._store.write(lambda connection, work=work: work(connection, at)):  # type: ignore[misc]
                 await self._store.write(_give_back)
                 return True
@@ -129,6 +136,16 @@ class Retention:
         ).rowcount
         if removed < ROWS:
             self._scores_seen = day
+        return bool(removed)
+
+    def _task_sums(self, connection: Connection, now: int) -> bool:
+        """Once a day: nothing grows old faster than that."""
+        day = now // DAY
+        if day == self._sums_seen:
+            return False
+        removed = sum(forget_sums(connection, table, now) for table in SUMS)
+        if not removed:
+            self._sums_seen = day
         return bool(removed)
 
 

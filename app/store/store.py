@@ -19,6 +19,7 @@ from app.store.errors import StoreFailed
 from app.store.intake import Intake
 from app.store.lane import Lane, Work
 from app.store.marks import Marks
+from app.store.metrics import Metrics
 from app.store.opening import Opening
 from app.store.place import database_path
 from app.store.retention import Retention
@@ -79,6 +80,7 @@ class Store:
         self.sessions = Sessions(self)
         self.standards = standards
         self.scores = Scores(self, clock, standards, self.sessions, self.intake)
+        self.metrics = Metrics(self, self.intake)
 
     @classmethod
     def open(

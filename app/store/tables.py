@@ -243,5 +243,136 @@ class DeadLetterRow(SQLModel, table=True):
     body: str = Field(sa_type=Text)  # its beginning
 
 
+class BoardRow(SQLModel, table=True):
+    """What tasks are told apart by: a board, as far as it is of one group; and how its tasks stand by now. `n` stands
+    for both in the other tables."""
+
+    __tablename__ = "board"
+    __table_args__: Any = (UniqueConstraint("id", "group_id"),)
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    id: str  # a UUID, as the next
+    group_id: str  # empty: of no group
+    name: str = Field(sa_type=Text)
+    group_name: str = Field(sa_type=Text)
+    inbox: int
+    in_progress: int
+    review: int
+    done: int
+
+
+class TaskRow(SQLModel, table=True):
+    """A task as its events leave it. Statuses are numbers: 0 inbox, 1 in progress, 2 review, 3 done."""
+
+    __tablename__ = "task"
+    __table_args__: Any = (
+        Index("task_by_word", "heard_at"),
+        Index(
+            "task_open", "status", "created_at",
+            sqlite_where=text("status < 3"), postgresql_where=text("status < 3"),
+        ),
+    )  # fmt: skip
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    id: str = Field(unique=True)  # a UUID
+    board_n: int = Field(sa_type=BigInteger)
+    status: int
+    failed: int
+    created_at: int = Field(sa_type=BigInteger)  # of its first event
+    updated_at: int = Field(sa_type=BigInteger)  # of its last change of status
+    heard_at: int = Field(sa_type=BigInteger)  # of its last event
+    cycle: int | None = Field(default=None, sa_type=BigInteger)  # milliseconds, of when it was last handed in
+    job: str  # that it came from; empty: it came from task events
+    agent: str = Field(sa_type=Text)
+    title: str = Field(sa_type=Text)
+    ranks: str  # of the words that named title, board and group
+
+
+class TaskEventRow(SQLModel, table=True):
+    """Something that happened to a task, what it made of it, and on which board that is. `after` is empty where the
+    status stayed; `cycle` is there where the task was handed in, and had neither failed nor been skipped."""
+
+    __tablename__ = "task_event"
+    __table_args__: Any = (
+        Index("task_event_by_time", "at"),
+        Index(
+            "task_event_handed_in", "at", "board_n", "cycle",
+            sqlite_where=text("cycle IS NOT NULL"), postgresql_where=text("cycle IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )  # fmt: skip
+
+    task_n: int = Field(primary_key=True, sa_type=BigInteger)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+    mark: int = Field(primary_key=True, sa_type=BigInteger)
+    what: str
+    who: str = Field(sa_type=Text)
+    failed: int
+    board_n: int = Field(sa_type=BigInteger)
+    before: int | None = None
+    after: int | None = None
+    cycle: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class TaskHourRow(SQLModel, table=True):
+    """Sums of a board's task events in an hour (whole hours since 1970). `inbox` to `done`: how many tasks more are in
+    a status at its end than at its beginning."""
+
+    __tablename__ = "task_hour"
+    __table_args__: Any = {"sqlite_with_rowid": False}
+
+    hour: int = Field(primary_key=True)
+    board_n: int = Field(primary_key=True, sa_type=BigInteger)
+    events: int
+    failed: int
+    handed_in: int
+    cycle: int = Field(sa_type=BigInteger)  # milliseconds, of those handed in
+    inbox: int
+    in_progress: int
+    review: int
+    done: int
+    entered_done: int
+
+
+class TaskDayRow(SQLModel, table=True):
+    """The same of a day (whole days since 1970)."""
+
+    __tablename__ = "task_day"
+    __table_args__: Any = {"sqlite_with_rowid": False}
+
+    day: int = Field(primary_key=True)
+    board_n: int = Field(primary_key=True, sa_type=BigInteger)
+    events: int
+    failed: int
+    handed_in: int
+    cycle: int = Field(sa_type=BigInteger)
+    inbox: int
+    in_progress: int
+    review: int
+    done: int
+    entered_done: int
+
+
+class HostRow(SQLModel, table=True):
+    """A host of the fleet whose heartbeats were seen. `n` stands for it in `seen`."""
+
+    __tablename__ = "host"
+
+    n: int | None = Field(default=None, primary_key=True, sa_type=_COUNTED)
+    id: str = Field(unique=True, sa_type=Text)
+
+
+class SeenRow(SQLModel, table=True):
+    """A stretch of time in which an agent was seen again and again. `kind`: 0 publishes session events, 1 is a host."""
+
+    __tablename__ = "seen"
+    __table_args__: Any = (Index("seen_until", "until"), {"sqlite_with_rowid": False})
+
+    kind: int = Field(primary_key=True)
+    agent_n: int = Field(primary_key=True, sa_type=BigInteger)
+    since: int = Field(primary_key=True, sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+
+
 METADATA = SQLModel.metadata
 """All tables above."""

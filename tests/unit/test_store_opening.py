@@ -223,7 +223,9 @@ async def test_a_newer_schema_is_refused_by_both_names_and_left_alone(tmp_path: 
         "UPDATE meta SET value = '9.9.9' WHERE name = 'version'",
     )
     content = (tmp_path / "watchdeck.db").read_bytes()
-    with pytest.raises(StoreRefused, match=r"schema 0099, written by watchdeck 9\.9\.9; this is watchdeck .* 0002"):
+    with pytest.raises(
+        StoreRefused, match=rf"schema 0099, written by watchdeck 9\.9\.9; this is watchdeck .* {SCHEMA}"
+    ):
         opened(tmp_path)
     assert (tmp_path / "watchdeck.db").read_bytes() == content
     assert not [file for file in tmp_path.iterdir() if "corrupt" in file.name]

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from app.store.tables import METADATA
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The schema that this version of watchdeck reads and writes: the newest file in `versions/`."""
 
 
