@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from app.model.access import Role
@@ -237,5 +238,6 @@ def filled(**changed: Any) -> FilledBoard:
     given: dict[str, Any] = {"site": literals.site(namespace=""), "sources": sources, "components": whole}
     board = FilledBoard()
     board.unreachable, board.collected = "", True
+    board._pulse = inf  # it turns, however long a test takes
     board.publish(literals.fleet(**{**given, **changed}))
     return board
