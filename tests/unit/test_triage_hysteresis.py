@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model.broker import Account, Answer, Cluster, Peer, Tier
-from app.model.findings import Severity
-from app.model.snapshot import ApiUse
+from app.model.findings import Finding, Severity
+from app.model.snapshot import ApiUse, SourceStatus
 from app.model.triage.candidates import Candidate
 from app.model.triage.hysteresis import FLAPS, QUIET, Held, step
 from tests.scene import START, Scene
@@ -185,6 +186,21 @@ def test_flapping_that_ends_bad_becomes_an_ordinary_finding() -> None:
     assert held is not None
     assert not held.flapping
     assert held.shown is Severity.WARN
+
+
+def test_what_flaps_says_whether_it_is_so_now() -> None:
+    scene = Scene()
+    found: Mapping[str, Finding] = {}
+    scene.intervals["store"] = 1.0
+    for store in ("session store is full", "", "session store is full", ""):
+        scene.statuses["store"] = SourceStatus.FAILED if store else SourceStatus.OK
+        scene.errors["store"] = store
+        found = scene.look(5)
+        if store and (last := found["facts.stale|store"]).flaps:
+            assert last.detail == "now: session store is full: nothing is recorded, nothing lost"
+    last = found["facts.stale|store"]
+    assert last.what == "flapping (4 changes in 10m)"
+    assert last.detail == "over for now; it was: session store is full: nothing is recorded, nothing lost"
 
 
 # -- the rules over a scene -----------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class _Made:
     """A finding, and what it was made of."""
 
     candidate: Candidate
-    so: tuple[Severity, int, bool]  # level, flaps, last known
+    so: tuple[Severity, int, bool, bool]  # level, flaps, last known, over for now
     finding: Finding
 
 
@@ -267,16 +267,17 @@ class Triage:
                 continue
             flaps = len(held.changes) if held.flapping else 0
             last_known = candidate.source in stale or unanswered(candidate, context.snapshot)
+            so = level, flaps, last_known, bool(flaps) and held.good is not None
             last = self._made.get(name)
-            if last is None or last.candidate is not candidate or last.so != (level, flaps, last_known):
-                last = _Made(candidate, (level, flaps, last_known), self._finding(held, level, flaps, last_known))
+            if last is None or last.candidate is not candidate or last.so != so:
+                last = _Made(candidate, so, self._finding(held, *so))
                 changed = True
             made[name] = last
         changed = changed or len(made) != len(self._made)
         self._made = made
         return changed
 
-    def _finding(self, held: Held, level: Severity, flaps: int, last_known: bool) -> Finding:
+    def _finding(self, held: Held, level: Severity, flaps: int, last_known: bool, over: bool) -> Finding:
         candidate = held.candidate
         since, exact = candidate.since, candidate.exact
         if since is None:
@@ -292,7 +293,7 @@ class Triage:
             candidate.refs,
             since,
             exact,
-            f"now: {candidate.what}" if flaps else candidate.detail,
+            f"{'over for now; it was' if over else 'now'}: {candidate.what}" if flaps else candidate.detail,
             candidate.evidence,
             (*candidate.steps, Step("Runbook", clean(runbook))) if runbook else candidate.steps,
             last_known=last_known,
