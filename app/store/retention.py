@@ -26,6 +26,8 @@ DEAD_MOST = 10_000
 ROWS = 500
 """Rows of one step, about: others that want to write wait no longer than that."""
 _SESSIONS = 20
+_LOOKED_AT = 5000
+"""Sessions that one step looks at for old events of young sessions."""
 _PAGES = 200
 _WATERMARK = "retention.payloads"
 
@@ -39,12 +41,14 @@ class Retention:
         self._keep_payloads = keep_payloads
         self._scores_seen = -1  # the day on which old scores were last looked for
         self._sums_seen = -1  # the same of sums of tasks
+        self._long_seen = -1  # the day on which all sessions were last looked at for old events
+        self._long_from = 0  # how far that has come today
 
     async def step(self, now: datetime) -> bool:
         """Does one step. True: there is more to do now. StoreFailed: nothing was done."""
         at = millis(now)
         for work in (
-            self._sessions, self._tools, self._payloads, self._dead_letters, self._scores, forget_tasks,
+            self._sessions, self._tools, self._payloads, self._long, self._dead_letters, self._scores, forget_tasks,
             forget_sightings, self._task_sums,
         ):  # fmt: skip
             if await self._store.write(lambda connection, work=work: work(connection, at)):  # type: ignore[misc]
@@ -102,11 +106,7 @@ class Retention:
         ).all()
         left = ROWS
         for last_at, n in found:
-            left -= connection.exec_driver_sql(
-                "UPDATE event SET payload = NULL, metadata = NULL WHERE n IN"
-                " (SELECT n FROM event WHERE session_n = ? AND metadata IS NOT NULL LIMIT ?)",
-                (n, left),
-            ).rowcount
+            left -= _emptied(connection, n, now - self._keep_payloads, left)
             if left <= 0:
                 break
             since, after = last_at, n
@@ -115,6 +115,25 @@ class Retention:
                 "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 (_WATERMARK, f"{since} {after}"),
             )
+        return bool(found)
+
+    def _long(self, connection: Connection, now: int) -> bool:
+        """Contents of what is old in sessions that still go on. Looked for once a day: no index finds them."""
+        day, before = now // DAY, now - self._keep_payloads
+        if day == self._long_seen:
+            return False
+        asked = "SELECT n, started_at < ? AND last_at >= ? FROM session WHERE n > ? ORDER BY n LIMIT ?"
+        found = connection.exec_driver_sql(asked, (before, before, self._long_from, _LOOKED_AT)).all()
+        left, seen = ROWS, self._long_from
+        for n, long in found:
+            if long:
+                left -= _emptied(connection, n, before, left)
+                if left <= 0:
+                    break
+            seen = n
+        self._long_from = seen
+        if not found:
+            self._long_seen, self._long_from = day, 0
         return bool(found)
 
     def _dead_letters(self, connection: Connection, now: int) -> bool:
@@ -147,6 +166,15 @@ class Retention:
         if not removed:
             self._sums_seen = day
         return bool(removed)
+
+
+def _emptied(connection: Connection, session: int, before: int, most: int) -> int:
+    """Lets go of the contents of so many events of a session that are older; how many it were."""
+    return connection.exec_driver_sql(
+        "UPDATE event SET payload = NULL, metadata = NULL WHERE n IN"
+        " (SELECT n FROM event WHERE session_n = ? AND at < ? AND metadata IS NOT NULL LIMIT ?)",
+        (session, before, most),
+    ).rowcount
 
 
 def _give_back(connection: Connection) -> None:

@@ -110,6 +110,27 @@ async def test_a_session_that_goes_on_is_kept_however_long_ago_it_began(store: S
     assert await store.intake.verify() == []
 
 
+async def test_contents_of_a_session_that_goes_on_go_after_their_time_too(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_LOOKED_AT", 2)
+    for number in range(3):
+        await store.intake.take(events(f"short{number}", 1))
+    for session in ("long", "longer"):
+        await store.intake.take([*events(session, 89, 700), *events(session, 89, 3), *events(session, 1, 3)])
+    clock.now = NOW + timedelta(days=2)
+    assert await clean_up(store, clock.now) > 4  # a few hundred at a time
+    assert value(tmp_path, "SELECT COUNT(*) FROM event") == 2 * 706 + 3
+    assert value(tmp_path, "SELECT COUNT(*) FROM event WHERE payload IS NOT NULL") == 2 * 3 + 3
+    assert await clean_up(store, clock.now) == 1  # once a day
+    clock.now += timedelta(days=88)
+    await clean_up(store, clock.now)
+    assert value(tmp_path, "SELECT COUNT(*) FROM event WHERE metadata IS NOT NULL") == 0
+    long = await store.sessions.session("long", clock.now)
+    assert long is not None
+    assert long.tool_calls == 706
+
+
 async def test_dead_letters_and_scores_of_days_have_their_time_too(store: Store, tmp_path: Path, clock: Clock) -> None:
     dead = [Unusable(seq, -1, "sessions.x", "not JSON", "{") for seq in range(600)]
     await store.intake.take([], origin=Origin("S", "t"), unusable=dead)
