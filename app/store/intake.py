@@ -108,9 +108,14 @@ class Intake:
         return await self._store.read(daysums.differences)
 
     async def repair(self) -> None:
-        """Sums up all days anew."""
-        await self._store.write(daysums.rebuild)
-        self.touched = {agent: count + 1 for agent, count in self.touched.items()}
+        """Sums up all days anew. The figures of every agent may be others then."""
+
+        def work(connection: Connection) -> list[str]:
+            daysums.rebuild(connection)
+            return list(connection.exec_driver_sql("SELECT id FROM ai_agent").scalars())
+
+        for agent in await self._store.write(work):
+            self.touched[agent] = self.touched.get(agent, 0) + 1
         self.generation += 1
 
 

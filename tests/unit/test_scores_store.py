@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.model.scoring import Dimension, Score, Standards, Weights
 from app.model.sessions import SessionEvent
+from app.store import history
 from app.store.intake import Arrived
 from app.store.scores import Scores
 from app.store.store import Store
@@ -294,6 +295,17 @@ def test_a_score_that_did_not_change_is_the_same_object(bench: Bench) -> None:
     assert other.sessions == 1
 
 
+def test_sums_that_were_summed_up_anew_count_in_what_is_kept(bench: Bench) -> None:
+    events = session("s1", "a", START - DAY - 6 * HOUR, nano=10**9) + session("s2", "b/ö", START - HOUR)
+    bench.take(events)
+    bench.run(bench.store.write(lambda connection: connection.exec_driver_sql("UPDATE day SET bad = 1").close()))
+    bench.store.intake.touched.clear()  # as after a start
+    (wrong, _) = bench.run(bench.scores.overview(7, when(START)))
+    assert wrong.overall == 70.0
+    bench.run(bench.store.intake.repair())
+    require_all(bench, events, 7)
+
+
 def test_a_clock_that_goes_back_counts_anew(bench: Bench) -> None:
     bench.take(session("s1", "a", START - HOUR))
     assert len(bench.run(bench.scores.overview(1, when(START)))) == 1
@@ -372,6 +384,17 @@ def test_the_score_of_a_day_is_kept_once(bench: Bench) -> None:
     bench.run(bench.scores.keep_today(when(START + DAY)))
     assert [each.sessions for each in bench.run(bench.scores.history("a", 30, when(START + DAY)))] == [2, 1]
     assert bench.run(bench.scores.histories(when(START + DAY)))["b/ö"] == (*[None] * 28, 100.0, 100.0)
+
+
+def test_the_score_that_was_kept_first_stays(bench: Bench) -> None:
+    """Whatever else believes that none is kept yet: another request at the same instant, another worker."""
+    bench.take(session("s1", "a", START - HOUR))
+    (found,) = bench.run(bench.scores.overview(7, when(START)))
+    day = START // DAY
+    for overall, kept in ((found.overall, 1), (1.0, 0)):
+        one = replace(found, overall=overall)
+        assert bench.run(bench.store.write(lambda c, one=one: history.keep(c, day, [one], START))) == kept
+    assert [each.overall for each in bench.run(bench.scores.history("a", 1, when(START)))] == [found.overall]
 
 
 def test_days_that_are_missing_are_filled_as_of_their_end(bench: Bench) -> None:
