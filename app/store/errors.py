@@ -5,18 +5,18 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-_FULL, _BUSY, _LOCKED, _READONLY = 13, 5, 6, 8
+FULL, _BUSY, _LOCKED, _READONLY = 13, 5, 6, 8
 _CORRUPT, _NOT_A_DATABASE = 11, 26
 _UNREACHABLE = {3, 10, 14, 15, 22}  # permission, input/output, cannot open, locking protocol, file too large
 SITUATIONS = {
-    _FULL: "session store is full",
+    FULL: "session store is full",
     _BUSY: "session store is locked by another process",
     _LOCKED: "session store is locked by another process",
     _READONLY: "session store is read-only",
     _CORRUPT: "session store is damaged",
     _NOT_A_DATABASE: "session store is damaged",
 }
-_AS_SQLITE = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EROFS: _READONLY}
+_AS_SQLITE = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: _READONLY}
 
 
 class StoreRefused(Exception):
@@ -51,7 +51,7 @@ def damaged(error: BaseException) -> bool:
 
 def passing(error: BaseException) -> bool:
     """Whether the connection may be kept: the file was only full or locked."""
-    return _primary(getattr(error, "orig", None) or error) in (_FULL, _BUSY, _LOCKED)
+    return _primary(getattr(error, "orig", None) or error) in (FULL, _BUSY, _LOCKED)
 
 
 def _primary(error: BaseException) -> int | None:

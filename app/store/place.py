@@ -60,6 +60,12 @@ def make_private(database: Path) -> None:
         raise StoreRefused(f"cannot write in the folder {database.parent}: {error.strerror}") from None
 
 
+def free_space(database: Path) -> int:
+    """Bytes that we may still write on the disk of a database."""
+    disk = os.statvfs(database.parent)
+    return disk.f_bavail * disk.f_frsize
+
+
 def free_companions(database: Path) -> None:
     """What SQLite made beside a database while that was read-only may be written again once the database may."""
     mode = database.stat().st_mode & 0o777

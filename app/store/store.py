@@ -15,13 +15,13 @@ from sqlalchemy.engine import Connection
 from app import __version__
 from app.model.scoring import Standards
 from app.store.audit import Audit
-from app.store.errors import StoreFailed
+from app.store.errors import FULL, SITUATIONS, StoreFailed
 from app.store.intake import Intake
 from app.store.lane import Lane, Work
 from app.store.marks import Marks
 from app.store.metrics import Metrics
 from app.store.opening import Opening
-from app.store.place import database_path
+from app.store.place import database_path, free_space
 from app.store.retention import Retention
 from app.store.scores import Scores
 from app.store.sessions import Sessions
@@ -32,6 +32,8 @@ PROBE = 30.0
 """Seconds without a write after which a light one shows whether the store can still be written."""
 PROBE_IN_TROUBLE = 2.0
 """Seconds between two tries while it cannot."""
+ROOM = 4 * 1024 * 1024
+"""Bytes that must be free on a disk that was full before it counts as one that can be written."""
 KEEP_PAYLOADS = timedelta(days=90)
 READERS = 2
 READER_KEPT = 5.0
@@ -127,6 +129,11 @@ class Store:
         return self._opening.damage
 
     @property
+    def full(self) -> bool:
+        """Whether its disk is full: what removes something may still succeed."""
+        return self.trouble == SITUATIONS[FULL]
+
+    @property
     def set_aside(self) -> str:
         return self._opening.set_aside
 
@@ -149,17 +156,18 @@ class Store:
 
     async def close(self) -> None:
         """Finishes what was begun and closes the files; gives up after two seconds."""
-        if not self._opening.damage:
-            self._writer.submit(_closed)
-        for lane in (self._readers, self._writer):  # the writer last: it folds its log into the file
-            lane.finish()
+        self._readers.finish()
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
+        """The writer last: only it folds its log into the file, and only while nobody else has that open."""
         self._opening.end()
         deadline = time.monotonic() + _CLOSING
-        done = [lane.join(max(0.0, deadline - time.monotonic())) for lane in (self._readers, self._writer)]
-        if not all(done):
+        done = self._readers.join(_CLOSING / 2)
+        if not self._opening.damage:
+            self._writer.submit(_closed)
+        self._writer.finish()
+        if not self._writer.join(max(0.0, deadline - time.monotonic())) or not done:
             _log.warning("session store did not close in %g s", _CLOSING)
 
     def _on_our_file(self, work: Work[T]) -> Work[T]:
@@ -185,6 +193,8 @@ class Store:
         self._last_write = time.monotonic()
         if not trouble:
             self.good_at = self._clock()
+            if self.full and free_space(self._opening.database) < ROOM:
+                return  # there is room for a light write; what ingest brings fails again
         if trouble != self.trouble and self._open:
             _log.warning("%s: nothing is recorded", trouble) if trouble else _log.info("session store is written again")
         self.trouble = trouble

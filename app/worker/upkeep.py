@@ -43,15 +43,21 @@ class Upkeep:
 
     async def _turn(self) -> None:
         intake, now = self._board.intake, self._clock()
-        if self._store.trouble or intake.state is IntakeState.WAITING or intake.pending:
+        if self._store.full:  # what is too old takes room
+            await self._remove_now_and_then()
+        elif self._store.trouble or intake.state is IntakeState.WAITING or intake.pending:
             return
-        loop = asyncio.get_running_loop()
-        if self._store.unclean and not self._verified:
+        elif self._store.unclean and not self._verified:
             self._verified = await self._done("the sums of days", self._verify)
         elif self._scored != now.date() and await self._done("the scores of the days", self._keep_scores):
             self._scored = now.date()
-        elif loop.time() >= self._next_step:
-            self._next_step = loop.time() + STEP_EVERY
+        else:
+            await self._remove_now_and_then()
+
+    async def _remove_now_and_then(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_step:
+            self._next_step = now + STEP_EVERY
             await self._done("what is too old", self._remove)
 
     async def _verify(self) -> None:

@@ -221,6 +221,7 @@ class Kept:
     """A store whose upkeep is written down."""
 
     trouble = ""
+    full = False
 
     def __init__(self, *, unclean: bool, fails: int = 0) -> None:
         self.unclean = unclean
@@ -268,5 +269,14 @@ async def test_upkeep_waits_until_all_is_taken_in_and_comes_again_at_midnight(mo
     now += timedelta(minutes=1)
     await upkeep._turn()
     assert store.done[7:] == ["fill 23", "today 23"]
+    store.trouble, store.done = "session store is full", []
+    now += timedelta(days=1)
+    upkeep._next_step = 0.0
+    await upkeep._turn()
+    assert store.done == []
+    store.full = True  # what takes room is removed all the same
+    for _ in range(2):
+        await upkeep._turn()
+    assert store.done == ["step", "step"]
     board.stop()
     await upkeep.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +57,23 @@ async def test_the_files_are_ours_alone_and_the_id_stays(tmp_path: Path) -> None
     assert (again.id, again.trouble, again.set_aside) == (store.id, "", "")
     assert (folder / "watchdeck.db").stat().st_mode & 0o777 == 0o600
     await again.close()
+
+
+async def test_a_reading_that_is_still_under_way_at_the_end_leaves_nothing_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.store._CLOSING", 40.0)
+    store = opened(tmp_path)
+    counting = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 100000)"
+    asked = f"{counting} SELECT COUNT(*) FROM s, meta WHERE name = 'id'"
+    assert await store.read(lambda connection: connection.exec_driver_sql("SELECT 1 FROM meta").scalar()) == 1
+    reading = asyncio.create_task(store.read(lambda connection: connection.exec_driver_sql(asked).scalar_one()))
+    await asyncio.sleep(0)
+    await store.close()
+    assert await reading == 100_000
+    assert [file.name for file in tmp_path.iterdir()] == ["watchdeck.db"]
+    with closing(sqlite3.connect(tmp_path / "watchdeck.db")) as raw:
+        assert raw.execute("SELECT value FROM meta WHERE name = 'clean'").fetchone() == ("1",)
 
 
 async def test_what_is_committed_survives_a_loss_of_power(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +21,8 @@ from pathlib import Path
 import pytest
 
 from app.store.errors import StoreFailed
-from app.store.store import Store
+from app.store.place import free_space
+from app.store.store import ROOM, Store
 
 NOW = datetime(2026, 11, 22, 14, 1, 12, tzinfo=UTC)
 PATIENCE = 20.0
@@ -91,6 +93,30 @@ async def test_a_full_database_is_told_and_over_by_itself(tmp_path: Path) -> Non
     await eventually(lambda: not store.trouble)
     await store.settings.put("a", json.dumps("x" * 100_000))
     await store.close()
+
+
+async def test_a_disk_that_is_full_is_not_good_again_because_a_light_write_found_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = ROOM - 1
+    monkeypatch.setattr("app.store.store.free_space", lambda database: free)
+    store = opened(tmp_path)
+    assert not store.trouble  # little room alone is none
+    store._writer.submit(lambda c: c.exec_driver_sql("PRAGMA max_page_count = 1").close()).result(5)
+    with pytest.raises(StoreFailed, match="full"):
+        await store.settings.put("a", json.dumps("x" * 100_000))
+    await store.settings.put("b", "1")  # there is always room for that
+    assert await store.settings.get("b") == "1"
+    assert store.full
+    free = ROOM
+    await eventually(lambda: not store.trouble)
+    assert not store.full
+    await store.close()
+
+
+def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    assert abs(free_space(tmp_path / "watchdeck.db") - free) < max(free // 10, 1 << 28)
 
 
 async def test_a_connection_that_may_not_write_is_made_anew(tmp_path: Path) -> None:
