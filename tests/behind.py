@@ -92,6 +92,9 @@ class Sessions:
     async def listed(self, now: datetime, **asked: Any) -> tuple[list[Session], int]:
         return [SESSION][: asked["limit"]], 1
 
+    async def recent(self, limit: int, now: datetime, offset: int = 0) -> list[Session]:
+        return [SESSION][offset:][:limit]
+
     async def timeline(self, id: str, **asked: Any) -> SessionDetail | None:
         return SessionDetail(SESSION, (FAILED, CUT), 2, worst="01") if id == SESSION.key else None
 

@@ -28,7 +28,7 @@ from app.api.sessionbodies import (
 )
 from app.model.access import Permission
 from app.model.sessionevents import NAME_LONGEST
-from app.model.sessions import SessionDetail, SessionStatus
+from app.model.sessions import SessionDetail, SessionList, SessionStatus
 from app.model.text import clean
 from app.worker.board import Board
 
@@ -48,7 +48,7 @@ _NO_SESSION = {404: "There is no such session"}
 
 def sessions(gates: Gates, board: Board) -> None:
     """`GET /api/` `sessions`, `sessions/{id}`, `sessions/{id}/timeline`, `events`, `agents`, `agents/{id}`, and
-    `GET /api/v1/sessions/{id}`."""
+    `GET /api/v1/` `sessions`, `sessions/{id}`."""
 
     async def listed(
         agentId: Text = "", status: Text = "", begins: Begins = "", ends: Ends = "", tags: Text = "",
@@ -108,9 +108,19 @@ def sessions(gates: Gates, board: Board) -> None:
     async def detail(
         id: Id,
         around: Annotated[str, Query(max_length=200, description="Id of an event that is wanted")] = "",
+        first: Annotated[
+            int | None, Query(ge=0, le=OFFSET_MOST, description="Place of the first event; unset: around the worst")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST, description="Events at most")] = 200,
     ) -> Response:
-        return answer(await _detail(id, around=around, limit=limit))
+        return answer(await _detail(id, around=around, first=first, limit=limit))
+
+    async def recent(
+        limit: Annotated[int, Query(ge=1, le=PAGE_MOST, description="Sessions at most")] = PAGE_MOST,
+        offset: Annotated[int, Query(ge=0, le=OFFSET_MOST, description="Sessions to pass over")] = 0,
+    ) -> Response:
+        found = await kept(sessions_of(board).recent(limit, _now(), offset))
+        return answer(SessionList(tuple(found)))
 
     async def _detail(id: str, **asked: Any) -> SessionDetail:
         found = await kept(sessions_of(board).timeline(_name(id), now=_now(), **asked))
@@ -123,6 +133,7 @@ def sessions(gates: Gates, board: Board) -> None:
     gates.get("/api/sessions", content, listed, answer=SessionPage)
     gates.get("/api/sessions/{id:path}/timeline", content, timeline, answer=Timeline, also=_NO_SESSION)
     gates.get("/api/sessions/{id:path}", content, one, answer=SessionBody, also=_NO_SESSION)
+    gates.get("/api/v1/sessions", content, recent, answer=SessionList)
     gates.get("/api/v1/sessions/{id:path}", content, detail, answer=SessionDetail, also=_NO_SESSION)
     gates.get("/api/agents", Permission.SCORES_READ, agents, answer=AgentPage)
     none = {404: "There is no such agent"}

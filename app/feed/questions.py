@@ -11,7 +11,7 @@ from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
 from app.model.metrics import Dashboard, Range, Series
 from app.model.scoring import ScoreDetail
-from app.model.sessions import SessionDetail
+from app.model.sessions import SessionDetail, SessionList
 from app.model.tasks import TaskList
 
 T_co = TypeVar("T_co", covariant=True)
@@ -90,17 +90,35 @@ class ScoreOf(Question[ScoreDetail]):
 
 @dataclass(frozen=True)
 class SessionOf(Question[SessionDetail]):
-    """A session with its events by time; those around an event, where there are more than `limit`."""
+    """A session with at most `limit` of its events by time: those around an event, or those from a place on."""
 
     key: str
     around: str = ""  # id of an event; empty: around the one to look at first
+    first: int | None = None  # place of the first event that is wanted, where no event is named
     limit: int = 500
     answer = SessionDetail
 
     @property
     def path(self) -> str:
-        query = urlencode({"around": self.around, "limit": self.limit} if self.around else {"limit": self.limit})
-        return f"/api/v1/sessions/{_part(self.key)}?{query}"
+        asked: dict[str, str | int] = {"limit": self.limit}
+        if self.around:
+            asked["around"] = self.around
+        elif self.first is not None:
+            asked["first"] = self.first
+        return f"/api/v1/sessions/{_part(self.key)}?{urlencode(asked)}"
+
+
+@dataclass(frozen=True)
+class SessionsAfter(Question[SessionList]):
+    """Sessions that were heard of last, newest event first, so many of them passed over."""
+
+    offset: int
+    limit: int = 500
+    answer = SessionList
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/sessions?{urlencode({'offset': self.offset, 'limit': self.limit})}"
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,13 @@ class SessionDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionList:
+    """Some sessions, the one that was heard of last first."""
+
+    sessions: tuple[Session, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AiAgent:
     """An agent that publishes session events."""
 

@@ -55,10 +55,10 @@ class Sessions:
 
         return await self._store.read(read)
 
-    async def recent(self, limit: int, now: datetime) -> list[Session]:
-        """The sessions that were heard of last, newest event first."""
-        asked = f"{SESSION} ORDER BY s.last_at DESC, s.n DESC LIMIT ?"
-        return await self._store.read(lambda connection: _sessions(connection, asked, (limit,), now))
+    async def recent(self, limit: int, now: datetime, offset: int = 0) -> list[Session]:
+        """The sessions that were heard of last, newest event first, `offset` of them passed over."""
+        asked = f"{SESSION} ORDER BY s.last_at DESC, s.n DESC LIMIT ? OFFSET ?"
+        return await self._store.read(lambda connection: _sessions(connection, asked, (limit, offset), now))
 
     async def listed(
         self, now: datetime, *, agent: str | None = None, statuses: Sequence[SessionStatus] = (),
@@ -81,23 +81,26 @@ class Sessions:
         return await self._store.read(read)
 
     async def timeline(
-        self, id: str, *, around: str = "", first: int = 0, limit: int, now: datetime
+        self, id: str, *, around: str = "", first: int | None = None, limit: int, now: datetime
     ) -> SessionDetail | None:
         """A session with at most `limit` of its events by time: those around the event of this id if there is such a
-        one, else those from the place `first` on. None if there is no such session."""
+        one, else those from the place `first` on, else those around the one to look at first. None if there is no
+        such session."""
 
         def read(connection: Connection) -> SessionDetail | None:
             row = connection.exec_driver_sql(f"{SESSION} AND s.id = ?", (id,)).first()
             if row is None:
                 return None
             n = row[-1]
-            total = timelines.counted(connection, n)
-            place = timelines.place(connection, n, around) if around else None
-            begin = first if place is None else min(place - limit // 2, total - limit)
-            begin = max(0, begin)
-            events = timelines.window(connection, n, begin, limit)
             found = session_of(row, millis(now))
-            return SessionDetail(found, events, total, begin, timelines.worst(connection, n, found))
+            total, worst = timelines.counted(connection, n), timelines.worst(connection, n, found)
+            place = timelines.place(connection, n, around) if around else None
+            begin = first or 0
+            if place is None and first is None and worst and limit < total:
+                place = timelines.place(connection, n, worst)
+            if place is not None:
+                begin = max(0, min(place - limit // 2, total - limit))
+            return SessionDetail(found, timelines.window(connection, n, begin, limit), total, begin, worst)
 
         return await self._store.read(read)
 

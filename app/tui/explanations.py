@@ -16,6 +16,11 @@ class Explanation:
     short: str
     text: str
 
+    @property
+    def what(self) -> str:
+        """Its title, and the paragraph that says what it is."""
+        return "\n\n".join(self.text.split("\n\n")[:2])
+
 
 _SESSIONS = """Sessions and scores rest on session events: agents publish what they do on a stream, a message an event.
 There is no such stream yet. This shows its configuration, asks, and creates it:

@@ -79,7 +79,7 @@ TABLE: tuple[Key, ...] = (
     Key("hidden", ("e",), "show what is hidden: ephemeral, own and minor rows, quiet and INFO findings", "", LISTS),
     Key("mark", ("space",), "mark the row", "", frozenset({"list"})),
     Key("zoom", ("z",), "this pane alone, and back", "zoom", frozenset({"overview"})),
-    Key("more", ("+", "="), "scores: a longer window; metrics: a longer range", "longer", _SPANS),
+    Key("more", ("+", "="), "scores: a longer window; metrics: a longer range; sessions: older ones", "longer", _SPANS),
     Key("less", ("-",), "scores: a shorter window; metrics: a shorter range", "shorter", _SPANS),
     Key("pause", ("p",), "pause painting, and go on", "pause"),
     Key("refresh", ("r",), "collect now, and sort again", "refresh"),

@@ -12,7 +12,18 @@ from app.tui.screens.asking import AskedWrite, AskingPage, Opened
 from app.tui.screens.breakdown import BreakdownPage
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.page import Deck
-from app.tui.views import agents, components, consumers, events, job_detail, jobs, score_detail, scores, streams
+from app.tui.views import (
+    agents,
+    components,
+    consumers,
+    events,
+    job_detail,
+    jobs,
+    score_detail,
+    scores,
+    sessions,
+    streams,
+)
 from app.tui.views.agent_detail import agent_detail, agent_name
 from app.tui.views.component_detail import component_detail, component_name
 from app.tui.views.consumer_detail import consumer_detail, consumer_name
@@ -27,6 +38,7 @@ VIEWS: tuple[View, ...] = (
     jobs.VIEW,
     agents.VIEW,
     scores.VIEW,
+    sessions.VIEW,
     events.VIEW,
 )
 """In the order of their number keys."""

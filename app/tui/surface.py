@@ -32,6 +32,7 @@ from app.tui.screens.metrics import MetricsPage
 from app.tui.screens.overview import OverviewPage
 from app.tui.screens.page import Page
 from app.tui.screens.resource import ResourcePage
+from app.tui.screens.session_list import SessionsPage
 from app.tui.stacks import Stacks
 from app.tui.weights import WeightsEditor
 from app.tui.windows import ScoreWindow
@@ -101,6 +102,8 @@ class Surface:
         view, told = registry.view(view_id), explanation(view_id)
         if told is not None and view_id == "metrics":
             return MetricsPage(self, told)
+        if told is not None and view_id == "sessions":
+            return SessionsPage(self, told)
         if told is not None:
             return ExplanationPage(self, told)
         return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)

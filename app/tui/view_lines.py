@@ -12,7 +12,7 @@ from app.model.triage.many import for_many
 from app.tui import sentences
 from app.tui.lines import Line
 from app.tui.picture import Picture
-from app.tui.views import components, events, scores
+from app.tui.views import components, events, scores, sessions
 from app.tui.views.view import View
 
 
@@ -92,9 +92,10 @@ _SAID: Mapping[str, Callable[[Picture], str]] = {
     "agents": agents_line,
     "jobs": lambda picture: "",
     "scores": scores.line,
+    "sessions": sessions.line,
     "events": events_line,
 }
-_UNTALLIED = ("jobs", "events")
+_UNTALLIED = ("jobs", "sessions", "events")
 """Views whose rows are not summed up by their health: their figures begin where the others have their counts."""
 
 
@@ -102,6 +103,8 @@ def view_lines(views: Sequence[View], picture: Picture) -> list[Line]:
     """A line for each view: number, title, how its rows stand, and the figures that sum it up, one below the other.
     Enter on it opens the view."""
     tallies = {view.id: sentences.tally(picture, view) for view in views}
+    if "sessions" in tallies:
+        tallies["sessions"] = ()
     if "scores" in tallies:  # always of the usual window: findings are about that one
         tallies["scores"] = scores.bands(picture, picture.snapshot.site.window)
     widths = {name: sum(len(part) for part, _ in tally) for name, tally in tallies.items()}

@@ -43,6 +43,7 @@ LEAST = {
     ("GET", "/api/sessions"): Role.OPERATOR,
     ("GET", "/api/sessions/{id:path}"): Role.OPERATOR,
     ("GET", "/api/sessions/{id:path}/timeline"): Role.OPERATOR,
+    ("GET", "/api/v1/sessions"): Role.OPERATOR,
     ("GET", "/api/v1/sessions/{id:path}"): Role.OPERATOR,
     ("GET", "/api/agents"): Role.MEMBER,
     ("GET", "/api/agents/{id:path}"): Role.MEMBER,

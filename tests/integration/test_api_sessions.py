@@ -17,7 +17,7 @@ import pytest
 from app.api.application import Application
 from app.api.guard import EVENTS_LIMIT
 from app.model.access import Role
-from app.model.sessions import SessionDetail
+from app.model.sessions import SessionDetail, SessionList
 from app.store.errors import StoreFailed
 from app.store.eventids import parts
 from app.store.store import Store
@@ -249,13 +249,28 @@ async def test_a_deck_reads_a_session_around_an_event(near: httpx.AsyncClient) -
     assert (detail.session.key, detail.total, detail.first) == (RUN, 4, 2)
     assert [each.id for each in detail.events] == ["e4"]
     assert parts(detail.worst) is not None
-    worst = msgspec.json.decode(
-        (await near.get(f"/api/v1/sessions/{quote(RUN)}", params={"around": detail.worst, "limit": 1})).content,
-        type=SessionDetail,
-    )
+    worst_answer = await near.get(f"/api/v1/sessions/{quote(RUN)}", params={"around": detail.worst, "limit": 1})
+    worst = msgspec.json.decode(worst_answer.content, type=SessionDetail)
     assert worst.events[0].type == "tool_error"
     assert worst.events[0].payload.isprintable()
+    unasked = await near.get(f"/api/v1/sessions/{quote(RUN)}", params={"limit": 1})
+    assert unasked.content == worst_answer.content  # without a wish, around the one to look at first
+    second = await near.get(f"/api/v1/sessions/{quote(RUN)}", params={"limit": 2, "first": 1})
+    assert msgspec.json.decode(second.content, type=SessionDetail).first == 1
     assert (await near.get(f"/api/v1/sessions/{quote(RUN)}", params={"limit": 0})).status_code == 422
+
+
+async def test_a_deck_reads_sessions_from_the_one_heard_of_last(near: httpx.AsyncClient) -> None:
+    await posted(near, BATCH)
+
+    async def keys(**asked: int) -> list[str]:
+        answer = await near.get("/api/v1/sessions", params=asked)
+        return [each.key for each in msgspec.json.decode(answer.content, type=SessionList).sessions]
+
+    every = await keys()
+    assert sorted(every) == sorted({each["sessionId"] for each in BATCH})
+    assert [*await keys(limit=1), *await keys(limit=1, offset=1)] == every[:2]
+    assert await keys(offset=100) == []
 
 
 async def test_roles_on_a_real_store(board: FilledBoard) -> None:

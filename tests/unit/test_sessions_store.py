@@ -187,10 +187,11 @@ async def test_a_timeline_is_by_time(store: Store) -> None:
         (made(AT - 3, 4), 1, 3, [4]),
         (made(AT - 5, 1), 3, 0, [1, 6, 3]),
         (made(AT - 5, 1), 100, 0, BY_TIME),
-        (made(AT - 5, 4), 2, 0, [1, 6]),  # there is no such event
-        (made(AT - DAY, 7), 2, 0, [1, 6]),  # it is of another session
-        ("unknown", 2, 0, [1, 6]),
-        ("", 2, 0, [1, 6]),
+        (made(AT - 5, 4), 2, 4, [5, 2]),  # there is no such event: the one to look at first
+        (made(AT - DAY, 7), 2, 4, [5, 2]),  # it is of another session
+        ("unknown", 2, 4, [5, 2]),
+        ("", 2, 4, [5, 2]),
+        ("", 100, 0, BY_TIME),
     ],
 )
 async def test_a_timeline_around_an_event(store: Store, around: str, limit: int, first: int, rows: list[int]) -> None:

@@ -123,6 +123,7 @@ class OverviewPage(Page):
             "jobs": snapshot.queue is not None,
             "agents": bool(snapshot.agents) or self._fleet(),
             "scores": self.picture.has(Capability.SESSIONS),
+            "sessions": self.picture.has(Capability.SESSIONS),
         }
         return [view for view in self._views if there.get(view.id, True)]
 

@@ -1,0 +1,237 @@
+"""Sessions: what AI agents did, run by run, those with errors first, then the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from app.model import text
+from app.model.health import Health
+from app.model.sessions import IDLE_AFTER, Session, SessionStatus
+from app.model.snapshot import Capability
+from app.tui.picture import Picture, Standing
+from app.tui.views import cells, scores
+from app.tui.views.cells import left, right
+from app.tui.views.view import GLYPH, Field, View
+from widgets.columns import Cell
+
+KIND = "session"
+EVENT_MARK = "\n"
+"""Stands between a session and one of its events in a ref: no id holds it, since ids are cleaned."""
+HOUR = timedelta(hours=1)
+CONTEXT_FULL = 0.9
+"""Share of its context from which a session is marked."""
+_STYLES = {SessionStatus.ACTIVE: "accent", SessionStatus.ERROR: "warn", SessionStatus.IDLE: "dim"}
+
+
+def ref(key: str, event: str = "") -> str:
+    """A session, or one of its events."""
+    return f"{KIND}:{key}{EVENT_MARK}{event}" if event else f"{KIND}:{key}"
+
+
+def parted(key: str) -> tuple[str, str]:
+    """The session and the event (empty for none) that the key of a ref names."""
+    session, _, event = key.partition(EVENT_MARK)
+    return session, event
+
+
+def bad(session: Session) -> bool:
+    """Whether anything went wrong in it."""
+    return session.status is SessionStatus.ERROR or session.errors > 0
+
+
+def standing(session: Session, picture: Picture) -> Standing:
+    """One that ended in error, or had errors, is a fault to stop at; no single session is a crisis."""
+    found = picture.standing(ref(session.key), "sessions")
+    if found.fault or found.health is not Health.OK:
+        return replace(found, fault=found.fault or bad(session))
+    return Standing(Health.WARN, Health.WARN.rank, True) if bad(session) else found
+
+
+def as_of_now(session: Session, picture: Picture) -> Session:
+    """A session of which nothing new came is idle after a while, whoever told of it."""
+    quiet = picture.age(session.last)
+    if session.status is SessionStatus.ACTIVE and quiet is not None and quiet > IDLE_AFTER.total_seconds():
+        return replace(session, status=SessionStatus.IDLE)
+    return session
+
+
+def took(session: Session, picture: Picture) -> float | None:
+    """Seconds from its beginning to its end; to now while it is active, to its last event once it is idle."""
+    if session.ended is None and session.status is SessionStatus.ACTIVE:
+        return picture.age(session.began)
+    return max(0.0, ((session.ended or session.last) - session.began).total_seconds())
+
+
+def length(seconds: float) -> str:
+    """A length of time in at most 6 cells: `0.4s 12s 4m12s 2h13m`."""
+    return f"{seconds:.1f}s" if seconds < 9.95 else text.duration(seconds) if seconds < 6000 else text.age(seconds, 6)
+
+
+def dollars(nano: int) -> str:
+    """A cost in at most 7 cells: `$0.034 $12.30 $1.2k`; empty for none."""
+    if not nano:
+        return ""
+    value = nano / 1e9
+    if abs(value) < 0.0005:
+        return "<$0.001" if value > 0 else "-$0.000"
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    if size >= 999.5:
+        return f"{sign}${text.count(round(size))}"
+    return f"{sign}${size:.3f}" if size < 9.9995 else f"{sign}${size:.2f}"
+
+
+def tools(session: Session) -> str:
+    """`12`, or how many of them did not fail: `9/12`."""
+    if not session.tool_failures:
+        return text.count(session.tool_calls)
+    shown = f"{max(0, session.tool_calls - session.tool_failures)}/{session.tool_calls}"
+    return shown if len(shown) <= 5 else text.count(session.tool_calls)
+
+
+def context(session: Session) -> float | None:
+    """Share of its context that is used."""
+    if session.context_used is None or not session.context_most:
+        return None
+    return session.context_used / session.context_most
+
+
+def tokens(session: Session) -> int:
+    return session.input_tokens + session.output_tokens
+
+
+def _took(session: Session, picture: Picture) -> Cell:
+    seconds = took(session, picture)
+    if seconds is None:
+        return cells.UNKNOWN
+    if session.ended is not None:
+        return Cell(length(seconds), seconds)
+    step = text.age_step(seconds)
+    return Cell(length(step), step, "dim")
+
+
+def _tools(session: Session, picture: Picture) -> Cell:
+    if not session.tool_calls and not session.tool_failures:
+        return cells.ABSENT
+    return Cell(tools(session), session.tool_calls, "warn" if session.tool_failures else "")
+
+
+def _cost(session: Session, picture: Picture) -> Cell:
+    return Cell(dollars(session.cost), session.cost / 1e9) if session.cost else cells.ABSENT
+
+
+def _errors(session: Session, picture: Picture) -> Cell:
+    return Cell(text.count(session.errors), session.errors, "warn" if session.errors else "dim")
+
+
+def _context(session: Session, picture: Picture) -> Cell:
+    share = context(session)
+    return cells.percent(share, "warn" if share is not None and share >= CONTEXT_FULL else "")
+
+
+def _tokens(session: Session, picture: Picture) -> Cell:
+    return Cell(text.count(tokens(session)), tokens(session)) if tokens(session) else cells.ABSENT
+
+
+def kept(picture: Picture) -> int:
+    """How many sessions are kept in all, as their agents tell it."""
+    return picture.once("sessions kept", lambda: sum(agent.sessions for agent in picture.snapshot.ai.values()))
+
+
+def tally_of(rows: Mapping[str, Session], picture: Picture) -> tuple[tuple[str, str], ...]:
+    """`▲12 ●488 of 12,345 sessions`: how those that are listed stand, and of how many."""
+    wrong = sum(map(bad, rows.values()))
+    spans: list[tuple[str, str]] = []
+    for health, number in ((Health.WARN, wrong), (Health.OK, len(rows) - wrong)):
+        if number:
+            spans += [(f"{health.glyph}{number}", health.value), (" ", "")]
+    if kept(picture) > len(rows):
+        spans += [(f"of {kept(picture):,} sessions", ""), (" ", "")]
+    return tuple(spans[:-1])
+
+
+def tally(picture: Picture) -> tuple[tuple[str, str], ...]:
+    return tally_of(picture.snapshot.sessions, picture)
+
+
+def lacks(picture: Picture) -> str:
+    """Why there are no sessions; empty where there are some."""
+    return "" if picture.snapshot.sessions else scores.no_events(picture, "Sessions need session events")
+
+
+def line(picture: Picture) -> str:
+    """Those of the last hour in one line: `4 active, 2 with errors in the last hour`."""
+    told = lacks(picture).removeprefix("Sessions need session events: ")
+    if told:
+        return told
+    rows, now = picture.snapshot.sessions.values(), picture.now
+    if not rows or now is None:
+        return "no sessions yet"
+    active = sum(session.status is SessionStatus.ACTIVE for session in rows)
+    wrong = sum(bad(session) and now - session.last <= HOUR for session in rows)
+    idle = sum(session.status is SessionStatus.IDLE for session in rows)
+    more = kept(picture) > len(rows) and all(now - session.last <= HOUR for session in rows)
+    parts = [f"{active} active", f"{idle} idle" if idle else "", f"{'≥' if more else ''}{wrong} with errors"]
+    return f"{', '.join(part for part in parts if part)} in the last hour"
+
+
+def _names(session: Session, picture: Picture) -> str:
+    return " ".join((session.key, session.agent, session.agent_name, session.label, session.gateway, *session.tags))
+
+
+VIEW = View(
+    id="sessions",
+    number="8",
+    title="Sessions",
+    kind=KIND,
+    nouns=("session", "sessions"),
+    section="sessions",
+    sections=frozenset({"findings", "sessions", "ai"}),
+    sources=("sessions",),
+    sort="began",
+    reverse=True,
+    standing=standing,
+    names=_names,
+    copy=lambda session: session.key,
+    tally=tally,
+    lacks=lacks,
+    empty="No sessions yet.",
+    fields=(
+        GLYPH,
+        Field(left("session", "SESSION", 10, help="its id, as its events give it"), lambda s, p: cells.plain(s.key)),
+        Field(
+            left("agent", "AGENT", 12, flex=True, help="id of the agent of its first event"),
+            lambda s, p: cells.plain(s.agent),
+        ),
+        Field(
+            left("status", "STATUS", 9, help="active; idle: nothing heard for 30m; completed, error: as it ended"),
+            lambda s, p: Cell(s.status.value, s.status.value, _STYLES.get(s.status, "")),
+        ),
+        Field(
+            right("began", "BEGAN", 6, help="since its first event"),
+            lambda s, p: cells.since(s.began, p, 6, exact=True),
+            times=True,
+        ),
+        Field(right("took", "TOOK", 6, help="to its end; so far, while it has none"), _took),
+        Field(right("events", "EVENTS", 6, help="all that came"), lambda s, p: cells.number(s.events)),
+        Field(right("err", "ERR", 4, help="events of severity error or critical, and tool errors"), _errors),
+        Field(right("tools", "TOOLS", 5, help="tool calls; 9/12: of 12, 9 did not fail"), _tools),
+        Field(right("cost", "COST", 7, help="US dollars, as its events tell it"), _cost),
+        Field(right("tokens", "TOKENS", 6, 3, help="read and written"), _tokens),
+        Field(left("model", "MODEL", 14, 3, help="that it used last"), lambda s, p: cells.plain(s.model)),
+        Field(left("channel", "CHANNEL", 8, 3, help="where it came from"), lambda s, p: cells.plain(s.channel)),
+        Field(right("ctx", "CTX", 4, 3, help="of its context that is used, where it is told"), _context),
+        Field(
+            right("last", "LAST", 4, 3, help="since its last event"),
+            lambda s, p: cells.since(s.last, p, 4, exact=True),
+            times=True,
+        ),
+        Field(left("label", "LABEL", 14, 4, flex=True, help="what it is about"), lambda s, p: cells.plain(s.label)),
+    ),
+)
+
+
+def needs_explaining(picture: Picture) -> bool:
+    """Whether there is nothing here and nothing can come."""
+    return "sessions" in picture.held and not picture.snapshot.sessions and not picture.has(Capability.SESSIONS)
