@@ -13,11 +13,14 @@ from app.model.attention import Mark, MarkKind
 from app.model.formulas import Sums, score
 from app.model.jobs import JobDetail, JobStatus
 from app.model.messages import Message, Subjects
+from app.model.metrics import Compared, Dashboard, Figures, Point, Series, TaskBoard, WorkCompared, WorkPoint
 from app.model.scoring import Bands, DailyScore, Dimension, Mover, Score, ScoreDetail, Standards, Weights
 from app.model.sessions import AiAgent, AiState, Session, SessionDetail, SessionStatus, TimelineEvent
 from app.model.snapshot import SourceState, SourceStatus
+from app.model.tasks import Task, TaskList, TaskStatus
 from app.sources.errors import RequestTimeout
 from app.store.audit import AuditRow
+from app.store.metrics import Asked
 from app.store.timelines import FoundEvent
 from app.store.tokens import TokenRecord
 from app.store.weights import require_usable
@@ -146,6 +149,28 @@ class Scores:
         self.kept = Weights()
 
 
+TASK = Task(
+    "t1", "Fix the build", TaskStatus.DONE, "b1", "web", MADE, MADE, "product", "coder/7", cycle_hours=1.5, job="j1"
+)
+
+
+class Metrics:
+    """Knows one task, that was handed in."""
+
+    async def dashboard(self, asked: Asked, now: datetime) -> Dashboard:
+        points = (Point(MADE, 1.5, 1), Point(now))
+        series = Compared(points, points[1:])
+        work = WorkCompared((WorkPoint(MADE, done=1),), ())
+        figures = Figures(1, done_tasks=1, median_cycle_time_hours_7d=1.5, throughput=1, cycle_time_hours=1.5)
+        boards = (TaskBoard("b1", "web", "g1", "product"),)
+        return Dashboard(asked.range, now, figures, Figures(), series, series, series, work, boards, 1)
+
+    async def tasks(
+        self, asked: Asked, now: datetime, series: Series | None, period: datetime | None, limit: int
+    ) -> TaskList:
+        return TaskList((TASK,), 1)
+
+
 @dataclass
 class Taken:
     ids: tuple[str, ...]
@@ -165,6 +190,7 @@ class Store:
     sessions: Sessions = field(default_factory=Sessions)
     intake: Intake = field(default_factory=Intake)
     scores: Scores = field(default_factory=Scores)
+    metrics: Metrics = field(default_factory=Metrics)
     standards: Standards = Standards()
     trouble: str = ""
     turning: bool = True

@@ -22,6 +22,7 @@ from app.api.fleet import fleet
 from app.api.gates import Gates
 from app.api.guard import BodyLimit, Envelope, HostGuard
 from app.api.health import StatusFirst, StatusPages, health
+from app.api.kpis import kpis
 from app.api.members import members
 from app.api.metrics import Metrics, exposition
 from app.api.polls import Polls, PollsFirst
@@ -60,6 +61,7 @@ class Application:
         posting(self.gates, board)
         scores(self.gates, board)
         weights(self.gates, board)
+        kpis(self.gates, board)
         sessions(self.gates, board)  # the last: its `/api/agents/{id}` takes what no other wants
         self.inner = PollsFirst(StatusFirst(self.routes, pages), polls)
 

@@ -14,6 +14,7 @@ from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
 from app.store.errors import StoreFailed
 from app.store.intake import Intake
+from app.store.metrics import Metrics
 from app.store.scores import Scores
 from app.store.sessions import Sessions
 from app.worker.board import Board
@@ -95,6 +96,11 @@ def sessions_of(board: Board) -> Sessions:
 def scores_of(board: Board) -> Scores:
     """What the store knows of scores; 503 while there is no store."""
     return there(board.store, "store").scores
+
+
+def metrics_of(board: Board) -> Metrics:
+    """What the store knows of tasks; 503 while there is no store."""
+    return there(board.store, "store").metrics
 
 
 def window_of(board: Board) -> int:

@@ -22,6 +22,7 @@ from app.model.access import Permission
 from app.model.eventshapes import MISSING, PAYLOADS, Problem, expected
 from app.model.sessionevents import SEVERITIES, BadEvent, read_event
 from app.model.sessions import SessionEvent
+from app.model.taskwords import BadTask, check_task
 from app.store.intake import Arrived
 from app.worker.board import Board
 
@@ -81,7 +82,8 @@ def posting(gates: Gates, board: Board) -> None:
             return error_response(request, 400, read.why, [{"path": p.path, "message": p.message} for p in read.told])
         taken = await kept(intake_of(board).take([Arrived(event) for event in read]))
         named = await asyncio.to_thread(_named, taken.ids, read) if len(body) > _LARGE else _named(taken.ids, read)
-        return answer({"ingested": len(read), "events": named}, 201)
+        notes = _notes(read)
+        return answer({"ingested": len(read), "events": named, **({"notes": notes} if notes else {})}, 201)
 
     also = {400: "The body is not JSON, or an event in it is not valid: nothing is kept, `details` say where and why"}
     gates.post(EVENTS_PATH, Permission.EVENTS_WRITE, take, answer=TakenBody, status=201, also=also, described=_BODY)
@@ -125,6 +127,17 @@ def _all_or_none(events: list[Any], received: int) -> list[SessionEvent] | Refus
             if len(problems) >= TOLD_MOST:
                 break
     return Refused("Validation failed", problems) if problems else good
+
+
+def _notes(events: Sequence[SessionEvent]) -> list[dict[str, str]]:
+    """What is wrong with events that mean to be of a task."""
+    found: list[Problem] = []
+    for place, event in enumerate(events):
+        try:
+            check_task(event, f"events.{place}.")
+        except BadTask as bad:
+            found += bad.problems
+    return [{"path": p.path, "message": p.message} for p in found[:TOLD_MOST]]
 
 
 def _decoded(body: bytes) -> Any:

@@ -85,14 +85,20 @@ class Timeline(BaseModel):
 
 
 class TakenBody(BaseModel):
-    """What each event is called, grouped by session."""
+    """What each event is called, grouped by session. `notes`: what is wrong with events that mean to be of a task; they
+    are kept as events, and of no task."""
 
     class Named(BaseModel):
         id: str
         hash: str
 
+    class Note(BaseModel):
+        path: str
+        message: str
+
     ingested: int
     events: list[Named]
+    notes: list[Note] = []
 
 
 class AgentBody(BaseModel):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from app.model.jobs import JobStatus
 from app.model.jobstatus import ENDS, RANK, status_by_names
@@ -29,6 +30,15 @@ _OF_JOB = {
 }
 _BEGINS = frozenset(("acknowledged", "started"))
 _WORK = _BEGINS | ENDS
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def millis(at: datetime) -> int:
+    """An instant as the history of a task has it; cut to the millisecond."""
+    return (at - _EPOCH) // _MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)

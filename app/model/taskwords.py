@@ -20,7 +20,7 @@ from app.model.eventshapes import (
 from app.model.ids import id_of
 from app.model.jobs import Job
 from app.model.sessions import SessionEvent
-from app.model.taskhistory import ORDER, TaskEvent
+from app.model.taskhistory import CREATED, ORDER, TaskEvent, millis
 from app.model.text import clean
 
 NAME_LONGEST = 300
@@ -113,7 +113,7 @@ def task_word(event: SessionEvent, mark: int) -> TaskWord | None:
 
 def job_word(job: Job, events: Iterable[TaskEvent]) -> TaskWord:
     """What a job says of its task. `events` are its own; its being written down is added."""
-    created = () if job.created is None else (TaskEvent(int(job.created.timestamp() * 1000), 0, "created"),)
+    created = () if job.created is None else (TaskEvent(millis(job.created), 0, CREATED),)
     known = bool(job.operation)
     word = job.operation.partition(".")[0] or UNKNOWN
     return TaskWord(

@@ -56,8 +56,11 @@ def _window(range: Range, now: datetime, period: datetime | None) -> Window | No
     primary, comparison = windows(range, now)
     if period is None:
         return primary
-    begin = floor(period, range.bucket)
-    return part(primary, begin, range.bucket) or part(comparison, begin, range.bucket)
+    try:
+        begin = floor(period, range.bucket)
+        return part(primary, begin, range.bucket) or part(comparison, begin, range.bucket)
+    except OverflowError:  # before the first or after the last of all days
+        return None
 
 
 def _at_work(where: str, begins: int, ends: int) -> tuple[str, tuple[int, ...]]:

@@ -28,14 +28,13 @@ from app.worker.board import Board
 from app.worker.collector import Collector, utc_now
 from app.worker.judge import TriageJudge
 from app.worker.lock import LockHeld, StateLock
-from app.worker.outside import nats_sources
+from app.worker.outside import NatsSources, nats_sources
 from app.worker.owner_token import keep_owner_token
 from app.worker.parent import outlive_no_deck
 from app.worker.scorekeeper import Scorekeeper
 from app.worker.sockets import AddressTaken, bind_tcp, bind_unix, parse_listen, tls_files
 
 if TYPE_CHECKING:
-    from app.sources.jsapi import JetStreamApi
     from app.store.store import Store
 
 DRAIN = 8.0
@@ -196,7 +195,7 @@ async def _live(
     await attention.load()
     sources = nats_sources(settings, utc_now)
     collector = Collector(settings, board, sources=sources, judge=judge)
-    keepers = _keepers(settings, board, store, sources.api, child=parent_fd is not None)
+    keepers = _keepers(settings, board, store, sources, child=parent_fd is not None)
     keepers |= _scorekeeper(settings, board, store, collector)
     keepers |= _beside(settings, board, collector)
 
@@ -257,19 +256,21 @@ async def _open_store(settings: Settings) -> Store:
 
 
 def _keepers(
-    settings: Settings, board: Board, store: Store, api: JetStreamApi, *, child: bool
+    settings: Settings, board: Board, store: Store, sources: NatsSources, *, child: bool
 ) -> dict[asyncio.Future[None], str]:
-    """Who takes session events into the store, and who looks after the store; both at work."""
-    from app.worker.ingester import Ingester  # these two come with the store
+    """Who takes session events and jobs into the store, and who looks after the store; all at work."""
+    from app.worker.ingester import Ingester  # these come with the store
+    from app.worker.taskkeeper import Taskkeeper
     from app.worker.upkeep import Upkeep
 
     ttl = settings.sessions.durable_ttl
     if ttl is None:
         ttl = DURABLE_TTL if child else 0.0
-    ingester = asyncio.create_task(Ingester(settings, board, store, api, ttl=ttl).run(), name="ingester")
+    ingester = asyncio.create_task(Ingester(settings, board, store, sources.api, ttl=ttl).run(), name="ingester")
     board.connected.add(ingester)
+    taskkeeper = asyncio.create_task(Taskkeeper(board, store, sources.job_events).run(), name="taskkeeper")
     upkeep = asyncio.create_task(Upkeep(board, store, clock=utc_now).run(), name="upkeep")
-    return {ingester: "ingester", upkeep: "upkeep"}
+    return {ingester: "ingester", taskkeeper: "taskkeeper", upkeep: "upkeep"}
 
 
 def _scorekeeper(

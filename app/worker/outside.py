@@ -83,9 +83,11 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatsSources(Sources):
-    """The sources of a real NATS, and its API for those who bring no snapshots."""
+    """The sources of a real NATS, its API for those who bring no snapshots, and the names of a job's events by the key
+    of its record."""
 
     api: JetStreamApi
+    job_events: Callable[[str], list[str]]
 
 
 def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> NatsSources:
@@ -135,6 +137,7 @@ def nats_sources(settings: Settings, clock: Callable[[], datetime]) -> NatsSourc
         note=jobs.note,
         inquiry=inquiry,
         api=api,
+        job_events=jobs.status_keys,
         host=host.collect,
         choose=fleet.choose,
         close=close,

@@ -11,6 +11,7 @@ import msgspec
 
 from app.model.sessionevents import ID_LONGEST, BadEvent, read_many
 from app.model.sessions import SessionEvent
+from app.model.taskwords import BadTask, check_task
 from app.model.text import clean
 from app.sources.client import fields
 from app.sources.sessionfeed import Message
@@ -58,6 +59,10 @@ def read_into(batch: Batch, message: Message) -> None:
         if name and not event.id:
             event = _named(event, name if type(raw) is dict and elements is None else f"{name}#{place}")
         batch.arrived.append(Arrived(event, message.seq, place))
+        try:
+            check_task(event)
+        except BadTask as bad:  # the event itself is kept; that it tells of no task must not go unnoticed
+            batch.unusable.append(_unusable(message, place, str(bad), _text(event.payload)))
     (batch.kept if usable else batch.useless).append(message)
 
 
