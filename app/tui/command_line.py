@@ -156,6 +156,8 @@ class CommandLine:
         key = self._named(kind, arguments)
         if key:
             await self._actions.open_ref(f"{kind}:{key}")
+        elif kind == "agent" and arguments[0] in self._ai():
+            await self._actions.open_ref(f"ai:{arguments[0]}")
         else:
             near = commands.nearest(arguments[-1], self._choices(kind, len(arguments) - 1, arguments[:-1]))
             more = f"; nearest: {', '.join(near)}" if near else ""
@@ -178,10 +180,15 @@ class CommandLine:
                 return agent.key
         return ""
 
+    def _ai(self) -> Iterable[str]:
+        """The AI agents that the page in front has asked for, by themselves or by their scores."""
+        snapshot = self._app.picture.snapshot
+        return dict.fromkeys([*snapshot.ai, *(score.agent for score in snapshot.scores.values())])
+
     def _choices(self, kind: str, place: int, before: Sequence[str]) -> Iterable[str]:
         snapshot, picture = self._app.picture.snapshot, self._app.picture
         if kind == "agent" and place == 0:
-            return [agent.hostname for agent in snapshot.agents.values()]
+            return [*(agent.hostname for agent in snapshot.agents.values()), *self._ai()]
         if kind in ("stream", "consumer") and place == 0:
             return [stream.label for stream in snapshot.streams.values()]
         if kind == "consumer" and place == 1:

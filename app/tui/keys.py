@@ -11,7 +11,7 @@ LISTS = frozenset({"overview", "list"})
 ROWS = frozenset({"overview", "list", "detail"})
 _SIDEWAYS = frozenset({"overview", "list", "plot", "json"})
 _SPANS = frozenset({"list", "detail", "plot"})
-_PARTED = frozenset({"overview", "detail", "plot"})
+_PARTED = frozenset({"overview", "list", "detail", "plot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ TABLE: tuple[Key, ...] = (
     Key("view.8", ("8",), "Sessions"),
     Key("view.9", ("9",), "Metrics"),
     Key("view.0", ("0",), "Events"),
-    Key("pane.next", ("tab",), "next pane, next section, next plot", where=_PARTED),
-    Key("pane.previous", ("shift+tab",), "previous pane, section, plot", where=_PARTED),
+    Key("pane.next", ("tab",), "next pane, list, section, plot", where=_PARTED),
+    Key("pane.previous", ("shift+tab",), "previous pane, list, section, plot", where=_PARTED),
     Key("move.down", ("j", "down"), "down"),
     Key("move.up", ("k", "up"), "up"),
     Key("move.first", ("g", "home"), "to the first"),

@@ -132,6 +132,7 @@ class Picture:
         dirty["jobs"] |= {f"{GUEST}:{key}" for key in dirty["deadletters"]}
         for key in tuple(dirty["scores"] | dirty["ai"]):  # a row of scores is named by its agent's ref
             dirty["scores"] |= {f"score:{key}", f"score:{key.partition('/')[2]}"}
+            dirty["ai"].add(key.partition("/")[2])
         if dirty["components"] or dirty["services"]:
             dirty["components"] |= frame.snapshot.components.keys()  # a part places its whole, and the other parts
         return dirty

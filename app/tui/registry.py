@@ -9,7 +9,7 @@ from typing import Any
 from app.feed.questions import Question, SubjectsOf
 from app.tui.picture import Picture
 from app.tui.screens.asking import AskedWrite, AskingPage, Opened
-from app.tui.screens.breakdown import BreakdownPage
+from app.tui.screens.breakdown import AiAgentPage, BreakdownPage
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.page import Deck
 from app.tui.views import (
@@ -115,6 +115,7 @@ DETAILS: Mapping[str, Detail | Asked | Own] = {
         "agents",
         frozenset({"findings", "agents", "vitals", "facts", "consumers", "flows", "jobs", "deadletters"}),
     ),
+    "ai": Own(score_detail.title, "ai", AiAgentPage),
     "score": Own(score_detail.title, "scores", BreakdownPage),
     "finding": Detail(
         finding_name,

@@ -35,6 +35,8 @@ def related(ref: str, picture: Picture) -> list[Way]:
         "finding": _of_finding,
         "event": _of_event,
         "component": _of_component,
+        "ai": _of_ai,
+        "score": _of_ai,
     }
     ways = [*makers[kind](key, picture)] if kind in makers else []
     if kind != "finding":
@@ -144,6 +146,15 @@ def _of_component(key: str, picture: Picture) -> Iterator[Way]:
             yield _agent(agent.key, picture)
 
 
+def _of_ai(key: str, picture: Picture) -> Iterator[Way]:
+    """An AI agent, its score, and its sessions."""
+    yield Way(f"ai:{key}", "AI agent", key)
+    yield Way(f"score:{key}", "score", "what moved it")
+    own = [each for each in picture.snapshot.sessions.values() if each.agent == key]
+    if own:
+        yield Way(f"view:sessions /agent:{key}", "sessions", f"those of {key}")
+
+
 def _named(refs: tuple[str, ...], picture: Picture) -> Iterator[Way]:
     for ref in refs[:MOST]:
         kind, _, key = ref.partition(":")
@@ -151,7 +162,7 @@ def _named(refs: tuple[str, ...], picture: Picture) -> Iterator[Way]:
             yield _agent(key, picture)
         elif kind == "consumer":
             yield _consumer(key, picture)
-        elif kind in ("stream", "job", "deadletter", "component"):
+        elif kind in ("stream", "job", "deadletter", "component", "ai", "score", "session"):
             yield Way(ref, kind, key)
 
 

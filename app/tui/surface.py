@@ -28,12 +28,14 @@ from app.tui.prompts import Prompts
 from app.tui.router import Router
 from app.tui.screens.document import Document
 from app.tui.screens.explaining import ExplanationPage
+from app.tui.screens.lists import ListsPage
 from app.tui.screens.metrics import MetricsPage
 from app.tui.screens.overview import OverviewPage
 from app.tui.screens.page import Page
 from app.tui.screens.resource import ResourcePage
 from app.tui.screens.session_list import SessionsPage
 from app.tui.stacks import Stacks
+from app.tui.views import agents, ai_agents
 from app.tui.weights import WeightsEditor
 from app.tui.windows import ScoreWindow
 from widgets.breadcrumbs import Breadcrumbs
@@ -106,6 +108,8 @@ class Surface:
             return SessionsPage(self, told)
         if told is not None:
             return ExplanationPage(self, told)
+        if view is agents.VIEW:
+            return ListsPage(self, view.id, view.title, (view, ai_agents.VIEW), ("hosts", "AI"))
         return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)
 
     def begin(self) -> None:

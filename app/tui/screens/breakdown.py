@@ -1,4 +1,4 @@
-"""The page of a score's breakdown: in the window that the deck shows, its dimensions in either order."""
+"""The pages of an AI agent and of its score's breakdown, in the window that the deck shows."""
 
 from __future__ import annotations
 
@@ -9,27 +9,23 @@ from app.feed.questions import ScoreOf
 from app.model.scoring import Trend
 from app.tui.lines import Line
 from app.tui.picture import Picture
-from app.tui.screens.asking import AskingPage
+from app.tui.screens.asking import AskedWrite, AskingPage
 from app.tui.screens.page import Deck
-from app.tui.views import score_detail, scores
+from app.tui.views import ai_detail, score_detail, scores
 
 PAUSE = 3.0
 """Seconds between two questions, at least."""
 
 
-class BreakdownPage(AskingPage):
+class WindowedPage(AskingPage):
     """Asks again when the window is another one; an answer about another window is not shown."""
 
-    def __init__(self, deck: Deck, view_id: str, ref: str) -> None:
+    def __init__(self, deck: Deck, view_id: str, ref: str, *, write: AskedWrite, needs: frozenset[str]) -> None:
         super().__init__(
             deck, view_id, ref,
-            name=score_detail.title, write=self._breakdown, needs=scores.VIEW.sections, section="scores",
+            name=score_detail.title, write=write, needs=needs, section="scores",
             question=lambda agent: ScoreOf(agent, deck.picture.window), pause=PAUSE,
         )  # fmt: skip
-        self._by_weight: bool | None = None
-
-    def _breakdown(self, agent: str, picture: Picture, width: int, answer: Any) -> list[Line]:
-        return score_detail.detail(agent, picture, width, answer, by_weight=self._by_weight)
 
     @property
     def looking_at(self) -> Iterator[str]:
@@ -45,6 +41,25 @@ class BreakdownPage(AskingPage):
             self._question = ScoreOf(self.key, window)
             self.ask_anew()
         super().rebuild()
+
+
+class AiAgentPage(WindowedPage):
+    """An AI agent: how it does, and its newest sessions."""
+
+    def __init__(self, deck: Deck, view_id: str, ref: str) -> None:
+        needs = frozenset({"findings", "ai", "scores", "sessions"})
+        super().__init__(deck, view_id, ref, write=ai_detail.ai_detail, needs=needs)
+
+
+class BreakdownPage(WindowedPage):
+    """A score's breakdown, its dimensions in either order."""
+
+    def __init__(self, deck: Deck, view_id: str, ref: str) -> None:
+        super().__init__(deck, view_id, ref, write=self._breakdown, needs=scores.VIEW.sections)
+        self._by_weight: bool | None = None
+
+    def _breakdown(self, agent: str, picture: Picture, width: int, answer: Any) -> list[Line]:
+        return score_detail.detail(agent, picture, width, answer, by_weight=self._by_weight)
 
     async def perform(self, action: str) -> bool:
         if action == "sort.reverse":

@@ -41,7 +41,7 @@ def detail(agent: str, picture: Picture, width: int, told: Answer, *, by_weight:
     if answer is None:
         return [*lines, BLANK, Line((("  Asking for the sessions behind it …", "dim"),))]
     lines += _movers(answer.movers, picture, width)
-    lines += _chart(answer.history, picture, width)
+    lines += chart(answer.history, picture, width)
     lines += _recent(answer.recent, picture, width)
     return lines
 
@@ -62,7 +62,7 @@ def _without(agent: str, picture: Picture, told: Answer, answer: ScoreDetail | N
         parts.head(agent, Standing(), ("no score",)),
         Line(((f"  No sessions in the last {days}; last heard of {seen}. + looks further back.", "dim"),)),
     ]
-    return lines + _chart(answer.history, picture, width)
+    return lines + chart(answer.history, picture, width)
 
 
 def _head(score: Score, standing: Standing, picture: Picture) -> Line:
@@ -243,27 +243,27 @@ def _told(session: Session) -> str:
 def _recent(sessions: Sequence[Session], picture: Picture, width: int) -> list[Line]:
     if not sessions:
         return []
-    lines = [rule("Sessions", right=f"newest {len(sessions)}")]
-    for session in sessions:
-        bad = bool(session.errors) or session.status.value == "error"
-        lines.append(
-            Line(
-                (
-                    ("  ▲ " if bad else "    ", "warn"),
-                    (fit_cells(session.key, 10), "accent"),
-                    (f" {_told(session)}", "dim"),
-                ),
-                key=f"session {session.key}",
-                target=f"session:{session.key}",
-                copy=session.key,
-                fault=bad,
-                right=((f"{parts.ago(session.began, picture)} ", "dim"),),
-            )
-        )
-    return lines
+    return [rule("Sessions", right=f"newest {len(sessions)}"), *(session_line(each, picture) for each in sessions)]
 
 
-def _chart(history: Sequence[DailyScore], picture: Picture, width: int) -> list[Line]:
+def session_line(session: Session, picture: Picture) -> Line:
+    """A session in one line; Enter opens it."""
+    bad = bool(session.errors) or session.status.value == "error"
+    return Line(
+        (
+            ("  ▲ " if bad else "    ", "warn"),
+            (fit_cells(session.key, 10), "accent"),
+            (f" {_told(session)}", "dim"),
+        ),
+        key=f"session {session.key}",
+        target=f"session:{session.key}",
+        copy=session.key,
+        fault=bad,
+        right=((f"{parts.ago(session.began, picture)} ", "dim"),),
+    )
+
+
+def chart(history: Sequence[DailyScore], picture: Picture, width: int) -> list[Line]:
     """Thirty days at the usual window: a gap is a day without sessions, the ring is today, which is not over."""
     now = picture.now or picture.snapshot.at
     if not history or now is None:

@@ -38,7 +38,7 @@ def lines(agent: str, picture: Picture, width: int) -> list[Line]:
     return [
         rule(f"7 Scores · {window}d", right=note),
         _head(score, picture),
-        *_dimensions(score, width),
+        *dimensions(score, width),
         *_others(score, picture),
     ]
 
@@ -59,7 +59,8 @@ def _head(score: Score, picture: Picture) -> Line:
     )
 
 
-def _dimensions(score: Score, width: int) -> list[Line]:
+def dimensions(score: Score, width: int) -> list[Line]:
+    """A line a dimension: its score, a bar, and what it changed."""
     room = max(4, min(20, width - NAME - 19))
     found = []
     for each in score.dimensions:

@@ -85,7 +85,7 @@ def moved_by(score: Score, most: int = 2) -> str:
     return ", ".join(f"{SHORT[each.name]} {points(each.change)}" for each in told)
 
 
-def _change(score: Score, picture: Picture) -> Cell:
+def change(score: Score, picture: Picture) -> Cell:
     if score.previous is None:
         return Cell("new", 0.0, "dim")
     return Cell(points(score.delta), -score.delta, change_style(score.delta))  # the worst fall is the largest
@@ -95,7 +95,7 @@ def _moved(score: Score, picture: Picture) -> Cell:
     return cells.plain(moved_by(score, 1) if score.delta else "")
 
 
-def _sessions(score: Score, picture: Picture) -> Cell:
+def session_count(score: Score, picture: Picture) -> Cell:
     """A question mark where they are too few to trust."""
     return Cell(f"{text.count(score.sessions)}{'?' if score.low_confidence else ''}", score.sessions)
 
@@ -223,10 +223,10 @@ VIEW = View(
             lambda s, p: Cell(f"{s.overall:.1f}", -s.overall, "" if s.band is Band.HEALTHY else band_health(s).value),
         ),
         Field(
-            right("change", "CHANGE", 6, help="points since the window before; new: it had no sessions then"), _change
+            right("change", "CHANGE", 6, help="points since the window before; new: it had no sessions then"), change
         ),
         Field(left("moved", "MOVED BY", 18, help="the dimension that moved it most, in points of the whole"), _moved),
-        Field(right("sessions", "SESS", 5, help="sessions in the window; ? too few to trust"), _sessions),
+        Field(right("sessions", "SESS", 5, help="sessions in the window; ? too few to trust"), session_count),
         Field(
             right("error", "ERR", 4, 2, help="error_rate: sessions without errors"), _dimension(Dimension.ERROR_RATE)
         ),
