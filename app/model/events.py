@@ -39,6 +39,11 @@ class Event:
     minor: bool = False  # hidden until asked for: created, deleted, acknowledged samples
 
 
+DELETED_REASONS = frozenset({"Unacknowledged message was deleted", "Message deleted by stream limits"})
+"""With these the server tells of a message that was deleted while a reader had it: it calls that terminated, as if the
+reader had refused it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Advisory:
     """One message of `$JS.EVENT.ADVISORY.STREAM.>` or `.CONSUMER.>`, read and cleaned. Sent at most once."""

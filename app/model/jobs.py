@@ -117,6 +117,7 @@ class DeadKind(StrEnum):
 
     MAX_DELIVER = "gave up"  # delivered as often as it may be
     TERMINATED = "terminated"  # its reader refused it
+    DELETED = "deleted"  # by the stream's limits or by somebody, while its reader had not acknowledged it
     COPY = "copied"  # somebody published it on a dead-letter stream
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from app.model.broker import Stream
 from app.model.deadstreams import keeps_advisories_of, keeps_dead_letters
-from app.model.events import Advisory
+from app.model.events import DELETED_REASONS, Advisory
 from app.model.fleet import Agent, parse_consumer, sanitise_host
 from app.model.jobs import DeadKind, DeadLetter
 from app.model.text import REPLACEMENT, clean
@@ -183,12 +183,12 @@ class DeadLetters:
         parsed = parse_consumer(told.consumer) if told.stream == self._infra(self._jobs_stream) else None
         record = replace(
             record,
-            kind=DeadKind.TERMINATED if told.terminated else DeadKind.MAX_DELIVER,
+            kind=_kind(told),
             origin=shown_name(told.stream),
             consumer=shown_name(told.consumer),
             origin_sequence=told.sequence,
             deliveries=told.deliveries,
-            error=told.reason,
+            error="" if told.reason in DELETED_REASONS else told.reason,
         )
         original = (told.stream, told.sequence) if told.sequence else None
         machine = parsed.machine if parsed else ""
@@ -251,6 +251,12 @@ class DeadLetters:
             if record.job:
                 found[record.job] = found.get(record.job, 0) + 1
         return found
+
+
+def _kind(told: DeadAdvisory) -> DeadKind:
+    if not told.terminated:
+        return DeadKind.MAX_DELIVER
+    return DeadKind.DELETED if told.reason in DELETED_REASONS else DeadKind.TERMINATED
 
 
 def _follow(kept: _Kept) -> None:

@@ -89,7 +89,10 @@ class Inquiry:
             raise Unknown(f"no stream {clean(stream, 100)}") from error
         messages = [one for one in found if one is not None]
         if not messages:
-            raise Unknown(f"no message {sequence} in {clean(stream, 100)}, or none behind it that fits")
+            name = clean(stream, 100)
+            if filters:
+                raise Unknown(f"no message of {name} from {sequence} on fits the filter")
+            raise Unknown(f"message {sequence} is not in {name} (any more)")
         return self._shown(stream, min(messages, key=lambda one: one.sequence))
 
     def _shown(self, stream: str, stored: Stored) -> Message:

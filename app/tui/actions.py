@@ -12,7 +12,7 @@ from app.tui import keys, registry
 from app.tui.related import related
 from app.tui.screens.detail import DetailPage
 from app.tui.screens.help import HelpPage
-from app.tui.screens.now import worst_first
+from app.tui.screens.now import no_findings, worst_first
 from app.tui.screens.raw import JsonPage, JsonTextPage
 from app.tui.views.remedy_lines import remedy_lines
 from widgets.menu import MenuItem
@@ -137,7 +137,7 @@ class Actions:
         if found:
             await self.open_ref(f"finding:{found[0].id}")
         else:
-            self.say("no findings")
+            self.say(no_findings(self._app.picture))
 
     async def _remedies(self) -> None:
         """`x`: what can be done about what is under the cursor, as commands to copy."""

@@ -4,7 +4,9 @@ changes."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from app.model.fleet import Agent, sanitise_host
 from app.model.jobs import DeadLetter, Job
@@ -12,7 +14,22 @@ from app.model.snapshot import Snapshot
 
 GUEST = "deadletter"
 """Kind of the rows of letters that stand among jobs; their row key is their ref."""
+PILE = "deadletters"
+"""Kind of the rows of letters that are alike."""
 _NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pile:
+    """Letters without a job in the list that died alike: thousands of one cause do not bury the jobs. `key` is its
+    ref, and stays what it is while letters come and go."""
+
+    key: str
+    letters: tuple[DeadLetter, ...]  # the newest first; two at least
+
+    @property
+    def newest(self) -> DeadLetter:
+        return self.letters[0]
 
 
 class JobIndex:
@@ -25,7 +42,8 @@ class JobIndex:
         self._letters: dict[str, set[str]] = {}  # letters by job
         self._agents: dict[str, str] = {}  # key by host
         self._short: dict[str, int] = {}  # how many jobs share the first 8 characters
-        self.loose: dict[str, DeadLetter] = {}  # by row key: letters without a job in the list
+        self.loose: dict[str, DeadLetter] = {}  # by their refs: letters without a job in the list
+        self.listed: dict[str, Pile | DeadLetter] = {}  # the same by row key, piled up where they are alike
 
     # -- what came in ------------------------------------------------------------------------------------------------
     def take(self, before: Snapshot, after: Snapshot, keys: Mapping[str, Set[str]], whole: Set[str]) -> set[str]:
@@ -53,6 +71,11 @@ class JobIndex:
         if whole & {"jobs", "deadletters"}:
             self.loose = {row_key(row): row for row in after.deadletters.values() if row.job not in after.jobs}
         return dirty
+
+    def pile_up(self) -> set[str]:
+        """Puts together the loose letters that are alike; answers the keys of rows that came, changed or went."""
+        before, self.listed = self.listed, _piled(self.loose)
+        return {key for key, row in self.listed.items() if before.get(key) != row} | before.keys() - self.listed.keys()
 
     def _agents_changed(
         self, keys: Iterable[str], before: Mapping[str, Agent], after: Snapshot, dirty: set[str]
@@ -155,3 +178,18 @@ class JobIndex:
 def row_key(letter: DeadLetter) -> str:
     """The row key of a letter that stands among jobs: its ref."""
     return f"{GUEST}:{letter.key}"
+
+
+def _piled(loose: Mapping[str, DeadLetter]) -> dict[str, Pile | DeadLetter]:
+    alike: dict[str, list[DeadLetter]] = {}
+    for letter in loose.values():
+        words = (letter.kind.name, letter.stream, letter.origin, letter.host or letter.consumer)
+        alike.setdefault("/".join((*words, letter.operation, letter.error)), []).append(letter)
+    found: dict[str, Pile | DeadLetter] = {}
+    for name, letters in alike.items():
+        if len(letters) == 1:
+            found[row_key(letters[0])] = letters[0]
+        else:
+            letters.sort(key=attrgetter("sequence", "origin_sequence"), reverse=True)
+            found[f"{PILE}:{name}"] = Pile(f"{PILE}:{name}", tuple(letters))
+    return found

@@ -130,6 +130,8 @@ class Picture:
             dirty["consumers"] |= self._of_agent.get(key, set())
         self._spread(dirty, self.jobs.take(before, frame.snapshot, changes.keys, changes.whole))
         dirty["jobs"] |= {f"{GUEST}:{key}" for key in dirty["deadletters"]}
+        if changes.whole & {"jobs", "deadletters"} or dirty["deadletters"]:
+            dirty["jobs"] |= self.jobs.pile_up()
         for key in tuple(dirty["scores"] | dirty["ai"]):  # a row of scores is named by its agent's ref
             dirty["scores"] |= {f"score:{key}", f"score:{key.partition('/')[2]}"}
             dirty["ai"].add(key.partition("/")[2])

@@ -109,6 +109,12 @@ DETAILS: Mapping[str, Detail | Asked | Own] = {
         "deadletters",
         frozenset({"findings", "jobs", "deadletters", "agents"}),
     ),
+    "deadletters": Detail(
+        job_detail.pile_title,
+        job_detail.pile_detail,
+        "",
+        frozenset({"findings", "jobs", "deadletters", "agents"}),
+    ),
     "agent": Detail(
         agent_name,
         agent_detail,
@@ -121,7 +127,7 @@ DETAILS: Mapping[str, Detail | Asked | Own] = {
         finding_name,
         finding_detail,
         "findings",
-        frozenset({"findings", "agents", "consumers", "streams", "components"}),
+        frozenset({"findings", "agents", "consumers", "streams", "components", "events"}),
     ),
 }
 

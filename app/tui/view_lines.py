@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from rich.cells import cell_len
+
 from app.model import text
 from app.model.broker import Tier
 from app.model.components import ComponentKind
 from app.model.triage.many import for_many
 from app.tui import sentences
-from app.tui.lines import Line
+from app.tui.lines import Line, Span
 from app.tui.picture import Picture
 from app.tui.views import components, events, scores, sessions
 from app.tui.views.view import View
@@ -59,8 +61,8 @@ def components_line(picture: Picture) -> str:
         more = f" · +{len(named) - 3} more" if len(named) > 3 else ""
         return " · ".join(list(named)[:3]) + more
     kinds = Counter(row.kind for row in rows if not row.parent)
-    words = ((ComponentKind.WORKER, "of watchdeck"), (ComponentKind.CONTROL, "of the fleet"),
-             (ComponentKind.AGENT, "of its agents"), (ComponentKind.SERVICE, "services"))  # fmt: skip
+    words = ((ComponentKind.CONTROL, "of the fleet"), (ComponentKind.AGENT, "of its agents"),
+             (ComponentKind.SERVICE, "services"), (ComponentKind.WORKER, "of watchdeck"))  # fmt: skip
     return " · ".join(f"{kinds[kind]} {word}" for kind, word in words if kinds[kind])
 
 
@@ -82,6 +84,7 @@ def agents_line(picture: Picture) -> str:
     return " · ".join(parts)
 
 
+_BETWEEN = " · "
 TALLY = 10
 """Cells that the counts of a view have at least, so that a first fault moves nothing."""
 
@@ -95,13 +98,16 @@ _SAID: Mapping[str, Callable[[Picture], str]] = {
     "sessions": sessions.line,
     "events": events_line,
 }
+_NAMED = 14
+"""Cells of a line's number and title."""
 _UNTALLIED = ("jobs", "sessions", "events")
 """Views whose rows are not summed up by their health: their figures begin where the others have their counts."""
 
 
-def view_lines(views: Sequence[View], picture: Picture) -> list[Line]:
+def view_lines(views: Sequence[View], picture: Picture, width: int) -> list[Line]:
     """A line for each view: number, title, how its rows stand, and the figures that sum it up, one below the other.
-    Enter on it opens the view."""
+    Enter on it opens the view. What does not fit into so many cells is left out by the figure, not cut in its middle;
+    the first is always there."""
     tallies = {view.id: sentences.tally(picture, view) for view in views}
     if "sessions" in tallies:
         tallies["sessions"] = ()
@@ -111,8 +117,25 @@ def view_lines(views: Sequence[View], picture: Picture) -> list[Line]:
     room = max([*(width for name, width in widths.items() if name not in _UNTALLIED), TALLY]) + 2
     lines = []
     for view in views:
-        said = _SAID[view.id](picture)
         gap = "" if view.id in _UNTALLIED else " " * (room - widths[view.id])
-        spans = ((f" {view.number} ", "accent"), (f"{view.title:<11}", ""), *tallies[view.id], (gap, ""), (said, ""))
+        left = width - 1 - _NAMED
+        tally = tallies[view.id] if gap else _whole(tallies[view.id], left)
+        said = _fitting(_SAID[view.id](picture), left - (room if gap else sum(cell_len(part) for part, _ in tally)))
+        spans = ((f" {view.number} ", "accent"), (f"{view.title:<11}", ""), *tally, (gap, ""), (said, ""))
         lines.append(Line(spans, key=view.id, target=f"view:{view.id}"))
     return lines
+
+
+def _fitting(said: str, room: int) -> str:
+    """As many figures as there is room for."""
+    parts = said.split(_BETWEEN)
+    while len(parts) > 1 and cell_len(_BETWEEN.join(parts)) > room:
+        parts.pop()
+    return _BETWEEN.join(parts)
+
+
+def _whole(tally: tuple[Span, ...], room: int) -> tuple[Span, ...]:
+    """As many counts, with what stands between them, as there is room for."""
+    while len(tally) > 1 and sum(cell_len(part) for part, _ in tally) > room:
+        tally = tally[:-2]
+    return tally

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from app.model.broker import Cluster, Consumer, Stream
-from app.model.events import Advisory, EventKind
+from app.model.events import DELETED_REASONS, Advisory, EventKind
 from app.model.findings import Severity
 from app.model.snapshot import Snapshot
 from app.worker import configs
@@ -206,6 +206,8 @@ def _told(advisory: Advisory) -> tuple[str, str, Severity, bool]:
             what = f"{message} given up after {advisory.deliveries} deliveries"
             return what, f"given up {row}", Severity.WARN, False
         case "terminated":
+            if advisory.reason in DELETED_REASONS:
+                return f"{message} deleted before it was acknowledged", f"deleted {row}", Severity.WARN, False
             why = f": {advisory.reason}" if advisory.reason else ""
             return f"{message} terminated by its reader{why}", f"terminated {row} {why}", Severity.WARN, False
         case "nak":

@@ -137,6 +137,14 @@ async def test_doctor_names_what_is_wrong_and_what_to_do(
     answer = watchdeck(env, "doctor", "--nats-url", server.url, *given)
     assert answer.returncode < 2, answer.stdout
     assert "watchdeck init sessions" in answer.stdout
+    assert watchdeck(env, "init", "sessions", "--yes", "--nats-url", server.url, *given).returncode == 0
+    told = ("● sessions     SESSIONS", "watchdeck init sessions")
+    alone = watchdeck(env, "doctor", "--nats-url", server.url, *given).stdout
+    assert [words in alone for words in told] == [True, False], alone
+    with worker(env, "--nats-url", server.url, "--listen", "127.0.0.1:0", *given):
+        asked = watchdeck(env, "doctor", *given).stdout
+        assert "● worker" in asked
+        assert [words in asked for words in told] == [True, False], asked
     nobody = watchdeck(env, "doctor", "--nats-url", "nats://ops:hunter2@127.0.0.1:1", *given)
     assert nobody.returncode == 2
     assert "✗ connection   NATS unreachable: connection refused" in nobody.stdout

@@ -7,6 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.demo.layout import bucket
 from app.model.events import Advisory
 from app.model.jobs import DeadKind, JobStatus
 from app.model.snapshot import SourceStatus
+from app.sources import advisories
 from app.sources.errors import LinkDown
 from app.sources.inquiry import Inquiry, Unknown
 from app.sources.jobs import JobFacts, JobSource
@@ -337,6 +339,7 @@ async def test_dead_letters_without_a_fleet(server: NatsServer) -> None:
         (letter,) = facts.deadletters.values()
         assert (letter.key, letter.stream, letter.subject) == ("advisory/ORDERS/1", "", "orders.eu")
         assert (letter.consumer, letter.deliveries, letter.job) == ("worker", 3, "")
+        assert letter.kind is DeadKind.MAX_DELIVER
         await js.add_stream(name="orders-dlq", subjects=["failed.orders.>"])
         for number in range(40):
             await js.publish("failed.orders.eu", f"order {number}".encode())
@@ -350,6 +353,29 @@ async def test_dead_letters_without_a_fleet(server: NatsServer) -> None:
         assert len(jobs.source.facts.deadletters) == 36
         await js.purge_stream("orders-dlq")
         await jobs.until(lambda facts: len(facts.deadletters) == 1, "a purge is noticed")
+
+
+async def test_what_is_deleted_under_its_reader_was_not_refused_by_it(server: NatsServer) -> None:
+    """The server calls it terminated, with a reason of its own."""
+    async with client(server.url) as nc, held(server.url) as jobs:
+        js = nc.jetstream()
+        told = await nc.subscribe("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.SHORT.*")
+        await js.add_stream(name="SHORT", subjects=["short"], max_msgs=1)
+        await js.publish("short", b"1")
+        reader = await js.pull_subscribe("short", durable="slow", stream="SHORT")
+        await reader.fetch(1, timeout=10)
+        await js.publish("short", b"2")
+        seen = advisories.read((await told.next_msg(timeout=10)).data, utc())
+        assert seen is not None
+        assert seen.type == "terminated"
+        jobs.source.note((seen,))
+        facts = await jobs.turn()
+        assert facts.deadletters["advisory/SHORT/1"].kind is DeadKind.DELETED
+        assert facts.deadletters["advisory/SHORT/1"].error == ""
+        jobs.source.note((replace(seen, reason="not today", sequence=2),))
+        facts = await jobs.turn()
+        assert facts.deadletters["advisory/SHORT/2"].kind is DeadKind.TERMINATED
+        assert facts.deadletters["advisory/SHORT/2"].error == "not today"
 
 
 async def test_the_newest_come_first_and_nothing_is_read_twice(server: NatsServer) -> None:

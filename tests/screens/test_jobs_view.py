@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from app.feed.questions import JobOf, Unanswered
-from app.model.jobs import JobStatus
+from app.model.jobs import DeadKind, DeadLetter, JobStatus
 from app.model.snapshot import Capability
 from tests.literals import ago, calm, fleet, job, job_told, jobs, keyed, only, site
 from tests.screens.driving import Driven, driving
@@ -145,6 +146,61 @@ async def test_twenty_thousand_jobs_filter_and_sort_while_keys_are_heard() -> No
         await deck.until(lambda: " 59m" in rows(deck)[-1] or " 1h" in rows(deck)[0])
         await deck.press("1")
         assert "All clear" in deck.text
+
+
+def loose(number: int, seconds: float, **fields: Any) -> DeadLetter:
+    """A letter of no job, seen by watchdeck only."""
+    told = {"origin": "TELEMETRY", "consumer": "rollup", "kind": DeadKind.DELETED, "origin_sequence": number, **fields}
+    return DeadLetter(f"advisory/TELEMETRY/{number}", at=ago(seconds), **told)
+
+
+async def test_dead_letters_that_died_alike_are_one_row() -> None:
+    letters = [loose(number, 600 - number) for number in range(300)]
+    letters.append(loose(900, 60, error="no such order", kind=DeadKind.TERMINATED))
+    known = replace(fleet(), deadletters=keyed(letters))
+    async with driving(known, size=(100, 30)) as deck:
+        await deck.press("5")
+        (pile,) = (row for row in rows(deck) if "×300" in row)
+        assert pile.split()[1:4] == ["×300", "dead", "5m"]
+        assert "deleted" in pile
+        assert "#900" in deck.line_with("no such order")
+        await deck.burst("/rollup deleted\r")
+        await deck.push(replace(known, deadletters=keyed([*letters, loose(300, 2)])))
+        assert "×301" in deck.text  # the same row, with the cursor on it
+        await deck.press("enter")
+        assert "Jobs › 301 dead letters" in deck.lines[1]
+        assert "301, newest first" in deck.text
+        assert deck.lines[2].startswith(" ▲ WARN 301 dead letters · deleted")
+        await deck.burst("/#300\rG\r")
+        assert deck.lines[1].endswith("› dead letter TELEMETRY #300")
+        await deck.press("escape", "escape", "escape")
+        await deck.press("y", "m")
+        assert deck.copied == ["advisory/TELEMETRY/300"]
+        assert deck.lines[1].endswith("› message TELEMETRY #300")
+
+
+async def test_a_pile_of_letters_that_went_says_so() -> None:
+    known = replace(fleet(), deadletters=keyed([loose(1, 60), loose(2, 50)]))
+    async with driving(known) as deck:
+        await deck.burst("5/×2\r\r")
+        assert "2 dead letters" in deck.lines[1]
+        await deck.push(replace(known, deadletters=keyed([loose(1, 60)])))
+        assert "none, or only one, of these is left" in deck.text
+        await deck.press("escape", "escape")
+        assert "#1" in deck.line_with("rollup")
+
+
+async def test_letters_leave_their_pile_when_their_job_is_in_the_list() -> None:
+    key = jobs()[5].key
+    alike = [loose(number, 60 - number, job=key if number == 3 else "") for number in range(1, 4)]
+    known = replace(fleet(), deadletters=keyed(alike))
+    others = {each: row for each, row in known.jobs.items() if each != key}
+    async with driving(replace(known, jobs=others)) as deck:
+        await deck.press("5")
+        assert "×3" in deck.text
+        await deck.push(known)
+        assert "×2" in deck.text
+        assert "×3" not in deck.text
 
 
 def test_ages_are_those_of_the_literals() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from app.model.events import Event, EventKind
+from app.model.findings import Attention, Finding, Severity
 from app.tui import commands
 from app.tui.commands import Command, CommandError
 from app.tui.keys import TABLE
-from tests.literals import calm, fleet, machine
+from tests.literals import ago, calm, findings, fleet, keyed, machine
 from tests.screens.driving import driving
 
 COMMANDS = (
@@ -71,16 +75,95 @@ async def test_finding_detail_says_why_since_when_and_what_to_do() -> None:
         assert "14:01:12 UTC, 4m15s ago (from the broker)" in deck.text
         assert "Folded under it" in deck.text
         assert "no farewell" in deck.text
-        await deck.press("G", "y")
+        await deck.press("G", "k", "y")
         assert deck.copied == ["osapi client agent drain --hostname web-03"]
-        await deck.press("tab", "tab", "tab", "enter")
+        await deck.press("tab", "tab", "tab", "tab", "enter")
         assert "›" in deck.lines[1]
 
 
 async def test_a_finding_leads_to_what_it_is_about() -> None:
     async with driving(fleet()) as deck:
-        await deck.press("j", "enter", "tab", "tab", "enter")
+        await deck.press("j", "enter", "G", "enter")
         assert deck.lines[1].strip() == "Overview › agent web-03 › web-03"
+
+
+async def test_what_was_changed_before_a_finding_began_is_told_nearest_first() -> None:
+    gone = ago(259)
+    told = [
+        Event("1", gone - timedelta(minutes=11), EventKind.CONFIG, "JOBS", "max_age 1d → 2d"),
+        Event("2", gone - timedelta(minutes=9), EventKind.LEADER, "ORDERS", "leader nats-1 → nats-2",
+              refs=("stream:ORDERS",)),
+        Event("3", gone - timedelta(minutes=5), EventKind.AGENT, "web-01", "version 1 → 2", times=3,
+              first_at=gone - timedelta(minutes=6)),
+        Event("4", gone - timedelta(minutes=4), EventKind.AGENT, "web-02", "its heartbeat is late", minor=True),
+        Event("5", gone - timedelta(minutes=3), EventKind.FINDING, "web-02", "raised: memory"),
+        Event("6", gone - timedelta(seconds=40), EventKind.ACTION, "web-03", "snoozed", who="ana"),
+        Event("7", gone + timedelta(seconds=40), EventKind.CONFIG, "JOBS", "max_age 2d → 1d"),
+    ]  # fmt: skip
+    async with driving(replace(fleet(), events=keyed(told)), size=(100, 40)) as deck:
+        await deck.press("j", "enter")
+        place = next(number for number, line in enumerate(deck.lines) if "Around then" in line)
+        assert [line.strip() for line in deck.lines[place + 1 : place + 4]] == [
+            "40s before action    web-03 snoozed · ana",
+            "5m before  agent     web-01 version 1 → 2 ×3",
+            "9m before  leader    ORDERS leader nats-1 → nats-2",
+        ]
+        assert "Folded under it" in deck.lines[place + 4]
+        await deck.press("tab", "tab", "j", "j", "enter")
+        assert deck.lines[1].strip().endswith("› ORDERS")
+
+
+@pytest.mark.parametrize(
+    ("watched", "said"),
+    [
+        (7000.0, "nothing was changed, and nobody went, in the 10 min before it began"),
+        (319.0, "nothing was seen to change; watched for 1m before it"),
+        (100.0, "it began before watchdeck was watching: what changed then is not known"),
+    ],
+)
+async def test_that_nothing_was_changed_is_said_by_who_was_watching(watched: float, said: str) -> None:
+    known = fleet(events={})
+    async with driving(replace(known, site=replace(known.site, watching_since=ago(watched))), size=(100, 40)) as deck:
+        await deck.press("j", "enter")
+        assert said in deck.text
+
+
+async def test_of_much_that_was_changed_the_nearest_are_shown() -> None:
+    many = [Event(f"{at:02}", ago(300 + at), EventKind.CONFIG, f"S{at}", "max_age 1d → 2d") for at in range(9)]
+    async with driving(replace(fleet(), events=keyed(many)), size=(100, 40)) as deck:
+        await deck.press("j", "enter")
+        assert "S0" in deck.text
+        assert "S5" in deck.text
+        assert "S6" not in deck.text
+        assert "+3 more: view 0 has them all" in deck.text
+
+
+async def test_a_finding_about_a_service_and_dead_letters_leads_to_each() -> None:
+    refs = ("component:service:geo", *(f"deadletter:advisory/ORDERS/{number}" for number in range(9)))
+    finding = Finding("x", "service.errors", Severity.CRIT, "service", "geo", "20% fail", refs=refs, since=ago(60))
+    async with driving(replace(fleet(), findings={"x": finding}), size=(100, 40)) as deck:
+        await deck.press("enter")
+        assert "component   geo" in deck.text
+        assert "dead letter ORDERS #0" in deck.text
+        assert "dead letter ORDERS #4" in deck.text
+        assert "ORDERS #5" not in deck.text
+        assert "+4 more" in deck.text
+
+
+async def test_no_worst_finding_is_told_with_what_is_known() -> None:
+    acked = replace(findings()[-3], attention=Attention("acked", "ana", ago(60)))
+    async with driving(calm()) as deck:
+        await deck.press("exclamation_mark")
+        assert deck.lines[-2].strip() == "no findings"
+        await deck.push(calm(findings=keyed([acked])))
+        await deck.press("exclamation_mark")
+        assert deck.lines[-2].strip() == "no findings; 1 acknowledged · e shows"
+        await deck.pass_time(60)
+        await deck.press("exclamation_mark")
+        assert deck.lines[-2].strip() == "no findings are known; the facts are old"
+    async with driving() as deck:
+        await deck.press("exclamation_mark")
+        assert deck.lines[-2].strip() == "nothing is known yet"
 
 
 async def test_a_finding_that_cleared_says_so() -> None:

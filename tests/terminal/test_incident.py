@@ -123,7 +123,7 @@ def test_jobs_with_their_timelines_and_dead_letters_with_their_messages(overview
     straight(overview)
 
 
-@pytest.mark.parametrize(("key", "words"), [("2", "COMPONENT"), ("0", "WHAT"), ("7", "watchdeck init sessions")])
+@pytest.mark.parametrize(("key", "words"), [("2", "COMPONENT"), ("0", "WHAT"), ("7", "SCORE")])
 def test_the_other_views_stand_at_once(overview: Terminal, key: str, words: str) -> None:
     overview.press(key)
     overview.wait_text(words)

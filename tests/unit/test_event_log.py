@@ -179,6 +179,8 @@ def test_the_same_happening_to_many_is_one_event(world: World) -> None:
          Severity.WARN, False),
         (Advisory(NOW, "terminated", "JOBS", "c", sequence=7, reason="bad"), "message 7 terminated by its reader: bad",
          Severity.WARN, False),
+        (Advisory(NOW, "terminated", "JOBS", "c", sequence=7, reason="Unacknowledged message was deleted"),
+         "message 7 deleted before it was acknowledged", Severity.WARN, False),
         (Advisory(NOW, "stream_quorum_lost", "JOBS"), "quorum lost: nothing can be written", Severity.CRIT, False),
         (Advisory(NOW, "stream_action", "JOBS", action="delete"), "stream deleted", Severity.INFO, True),
         (Advisory(NOW, "restore_complete", "JOBS"), "restore done", Severity.INFO, False),

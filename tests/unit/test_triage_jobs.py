@@ -218,6 +218,30 @@ def test_terminated_messages_say_so(scene: Scene) -> None:
     assert scene.look()[UNKEPT].what == "2 terminated and nothing keeps them"
 
 
+def test_what_was_deleted_under_its_reader_was_not_refused_by_it(scene: Scene) -> None:
+    scene.letter(1, 5, stream="", kind=DeadKind.DELETED, consumer="billing")
+    assert scene.look()[UNKEPT].what == "1 deleted before it was acknowledged"
+    scene.letter(2, 5, stream="", kind=DeadKind.DELETED, consumer="billing")
+    assert scene.look(5)[UNKEPT].what == "2 deleted before they were acknowledged"
+    scene.letter(3, 5, stream="", kind=DeadKind.TERMINATED, consumer="billing")
+    assert scene.look(5)[UNKEPT].what == "3 gave up and nothing keeps them"
+
+
+def test_what_was_deleted_under_an_overtaken_reader_is_part_of_its_loss(scene: Scene) -> None:
+    scene.stream(max_messages=100, messages=100, first_seq=301, last_seq=400)
+    reader = scene.consumer(
+        pending=100, waiting=1, delivered_stream_seq=10, delivered_consumer_seq=10,
+        delivered_at=scene.ago(5), acked_at=scene.ago(5),
+    )  # fmt: skip
+    scene.letter(1, 5, stream="", kind=DeadKind.DELETED, consumer=reader.name)
+    assert scene.look()[UNKEPT].cause == f"consumer.losing|{reader.key}"
+    scene.letter(2, 5, stream="", kind=DeadKind.DELETED, consumer="another")
+    assert scene.look(5)[UNKEPT].cause == ""
+    del scene.letters["advisory/JOBS/2"]
+    scene.letter(3, 5, stream="", kind=DeadKind.TERMINATED, consumer=reader.name)
+    assert scene.look(5)[UNKEPT].cause == ""
+
+
 # -- services -------------------------------------------------------------------------------------------------------
 
 

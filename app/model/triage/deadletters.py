@@ -46,14 +46,19 @@ class Group:
 class _Pile:
     """The new letters of one place, by time and by what they have in common, and what was last said of them."""
 
-    __slots__ = ("begun", "due", "groups", "letters", "said")
+    __slots__ = ("begun", "due", "groups", "letters", "others", "said")
 
     def __init__(self) -> None:
         self.letters = Timed()
         self.groups: Counter[Group] = Counter()
+        self.others = 0  # letters that died otherwise than by being deleted
         self.begun: float | None = None
         self.said: Candidate | None = None
         self.due = 0.0
+
+    @property
+    def deleted(self) -> bool:
+        return not self.others
 
 
 class DeadLetters:
@@ -97,6 +102,15 @@ class DeadLetters:
             return None
         return frozenset(group.who for group in pile.groups)
 
+    def deleted_from(self, place: str) -> str:
+        """The key of the one consumer whose messages were deleted before it had acknowledged them; empty where letters
+        of a place died otherwise, or of several consumers."""
+        pile = self._piles.get(place)
+        if pile is None or not place.startswith(UNKEPT):
+            return ""
+        names = {group.who for group in pile.groups}
+        return f"{place.removeprefix(UNKEPT)}/{names.pop()}" if len(names) == 1 and pile.deleted else ""
+
     def _take(self, context: Context, oldest: float) -> None:
         table = context.snapshot.deadletters
         changed, gone = self._changes.of(table)
@@ -114,12 +128,14 @@ class DeadLetters:
             pile = self._piles.setdefault(place, _Pile())
             pile.letters.put(key, at)
             pile.groups[group] += 1
+            pile.others += letter.kind is not DeadKind.DELETED
             pile.due = 0.0
 
     def _forget(self, key: str) -> None:
-        place, group, _ = self._of.pop(key)
+        place, group, letter = self._of.pop(key)
         pile = self._piles[place]
         pile.groups[group] -= 1
+        pile.others -= letter.kind is not DeadKind.DELETED
         pile.due = 0.0
         if not pile.groups[group]:
             del pile.groups[group]
@@ -185,11 +201,14 @@ def _candidate(place: str, pile: _Pile, newest: list[DeadLetter], context: Conte
 
 def _unkept(pile: _Pile, newest: list[DeadLetter]) -> str:
     number = len(pile.letters)
+    them = "them" if number != 1 else "it"
+    if pile.deleted:
+        return f"{count(number)} deleted before {'they were' if number != 1 else 'it was'} acknowledged"
     if all(letter.kind is DeadKind.TERMINATED for letter in newest):
-        return f"{count(number)} terminated and nothing keeps them"
+        return f"{count(number)} terminated and nothing keeps {them}"
     tries = {letter.deliveries for letter in newest}
     after = f" after {tries.pop()} tries" if len(tries) == 1 and newest[0].deliveries else ""
-    return f"{count(number)} gave up{after} and nothing keeps {'them' if number != 1 else 'it'}"
+    return f"{count(number)} gave up{after} and nothing keeps {them}"
 
 
 def _worst(pile: _Pile) -> list[tuple[Group, int]]:

@@ -54,7 +54,8 @@ class Links:
             self._by_rule.setdefault(each.rule, []).append(name)
 
     def consumers(self) -> None:
-        """A consumer falls behind, or will lose messages, because nobody takes or gets them.
+        """A consumer falls behind, or will lose messages, because nobody takes or gets them; what it had in hand is
+        deleted with the rest.
 
         What is lost already stays a finding of its own until somebody has taken note of it; it tells its cause.
         """
@@ -67,6 +68,13 @@ class Links:
                     self._findings[each.id] = replace(each, detail=f"because {cause.what}; {each.detail}")
                 else:
                     self._link(each, cause.id, always=True)
+
+        for each in self._of(deadletters.DEAD):
+            consumer = self._felt.deleted_from(each.id.removeprefix(f"{deadletters.DEAD}|"))
+            lost = self._findings.get(f"{LOSING}|{consumer}") if consumer else None
+            cause = lost or self._trouble_of(consumer)
+            if cause is not None:
+                self._link(each, cause.id, always=True)
 
     def _trouble_of(self, consumer: str) -> Finding | None:
         """Why a consumer does not move."""

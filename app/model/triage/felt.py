@@ -92,6 +92,10 @@ class Felt:
         """The hosts behind all new dead letters of a place, as they call themselves."""
         return self._letters.hosts(place)
 
+    def deleted_from(self, place: str) -> str:
+        """The key of the consumer whose messages were all that died at a place, deleted before it acknowledged them."""
+        return self._letters.deleted_from(place)
+
     def _dead_of_agents(self) -> Counter[str]:
         """New dead letters by the key of the agent whose they are."""
         if self._dead is None:

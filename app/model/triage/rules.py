@@ -238,9 +238,12 @@ RULES = (
     ),
     RuleText(
         deadletters.DEAD,
-        "Messages became dead letters lately, told by host, operation and error; or were given up and no stream keeps "
-        "them (CRIT where the stream is a work queue).",
-        ("old dead letters, however many there are",),
+        "Messages became dead letters lately, told by host, operation and error; or were given up, or deleted before "
+        "they were acknowledged, and no stream keeps them (CRIT where the stream is a work queue).",
+        (
+            "old dead letters, however many there are",
+            "what was deleted under a reader of which consumer.losing tells already: it is folded there",
+        ),
     ),
     RuleText(
         services.DOWN,

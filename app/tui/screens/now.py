@@ -43,6 +43,15 @@ def _matches(finding: Finding, wanted: str) -> bool:
     return all(word in whole for word in wanted.casefold().split())
 
 
+def no_findings(picture: Picture) -> str:
+    """Why Now is empty, in a few words: only fresh facts say that nothing is wrong."""
+    if picture.snapshot.at is None:
+        return "nothing is known yet"
+    if picture.facts_age() is not None:
+        return "no findings are known; the facts are old"
+    return f"no findings; {quiet}" if (quiet := left_out(picture)) else "no findings"
+
+
 def left_out(picture: Picture) -> str:
     """What is not shown until it is asked for: `1 acknowledged, 2 for tidying up · e shows`; empty if all is shown."""
     numbers = Counter(_reason(finding) for finding in _causes(picture))

@@ -290,9 +290,10 @@ class OverviewPage(Page):
         self._now_title.show([title])
 
     def _view_lines(self) -> list[Line]:
+        width = self.size.width
         if not self.has_class("-panes"):
-            return [rule("All"), *view_lines(self._present(), self.picture)]
-        (events,) = view_lines([view for view in self._present() if view.id == "events"], self.picture)
+            return [rule("All"), *view_lines(self._present(), self.picture, width)]
+        (events,) = view_lines([view for view in self._present() if view.id == "events"], self.picture, width)
         rest = "   ".join(f"{told.number} {told.title}" for told in EXPLANATIONS)
         return [replace(events, right=((f"{rest} ", "dim"),))]
 
@@ -326,8 +327,9 @@ class OverviewPage(Page):
         elif action == "hidden" and self._focus in ("now", "lines"):
             self._every = not self._every
         elif action == "open":
-            if self.ref:
-                await self.deck.open_ref(self.ref)
+            pane = self._panes.get(self._focus)
+            if ref := pane.leads_to if pane is not None else self.ref:
+                await self.deck.open_ref(ref)
         elif action == "copy":
             self._copy()
         elif self._focus in self._panes:

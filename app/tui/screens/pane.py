@@ -91,7 +91,14 @@ class Pane(Vertical, can_focus=False):
 
     @property
     def ref(self) -> str:
-        return self.view.ref(self.table.cursor_key) if self.table.cursor_key else ""
+        key = self.table.cursor_key
+        return self.view.about(key, self._deck.picture) if key else ""
+
+    @property
+    def leads_to(self) -> str:
+        """The ref that Enter opens."""
+        key = self.table.cursor_key
+        return self.view.leads_to(key, self._deck.picture) if key else ""
 
     @property
     def name_to_copy(self) -> str:

@@ -157,7 +157,7 @@ class ResourcePage(Page):
     @property
     def ref(self) -> str:
         """The row under the cursor; empty without one."""
-        return self.view.ref(self.table.cursor_key) if self.table.cursor_key else ""
+        return self.view.about(self.table.cursor_key, self.picture) if self.table.cursor_key else ""
 
     @on(RecordTable.Opened)
     async def _clicked(self, message: RecordTable.Opened) -> None:

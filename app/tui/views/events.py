@@ -26,7 +26,7 @@ def _severity(event: Event, picture: Picture) -> Cell:
 def _time(event: Event, picture: Picture) -> Cell:
     """Events are read by the clock; an age is what they are compared with."""
     age = picture.age(event.at)
-    return Cell(cells.moment(event.at, picture), age, "", -event.at.timestamp())
+    return Cell(cells.moment(event.at, picture), age, "", event.at.timestamp())
 
 
 def subject(event: Event, picture: Picture) -> str:
@@ -76,7 +76,6 @@ VIEW = View(
     sections=frozenset({"findings", "events", "agents"}),
     sources=(),
     sort="time",
-    reverse=True,
     standing=standing,
     names=lambda event, picture: f"{event.subject} {event.what} {' '.join(event.refs)}",
     copy=lambda event: f"{event.at:%Y-%m-%d %H:%M:%S}Z {event.severity.name} {event.subject}: {event.what}",

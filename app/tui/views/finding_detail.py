@@ -1,4 +1,5 @@
-"""The detail of a finding: why, since when and how that is known, what is folded under it, and what to do."""
+"""The detail of a finding: why, since when and how that is known, what happened around then, what is folded under it,
+and what to do."""
 
 from __future__ import annotations
 
@@ -7,9 +8,22 @@ from app.model.findings import Finding
 from app.model.health import Health
 from app.tui.lines import BLANK, Line, rule
 from app.tui.picture import Picture, Standing
-from app.tui.views import parts
+from app.tui.views import components, jobs, parts
+from app.tui.views.around import around
 from app.tui.views.remedy_lines import step_lines
 from widgets.cells import fit_cells, wrap_cells
+
+LINKED = 5
+"""Ways on of one kind."""
+_KINDS = {
+    "agent": "agent",
+    "component": "component",
+    "stream": "stream",
+    "consumer": "consumer",
+    "job": "job",
+    "deadletter": "dead letter",
+    "score": "score",
+}
 
 
 def finding_name(key: str, picture: Picture) -> str:
@@ -36,20 +50,19 @@ def finding_detail(key: str, picture: Picture, width: int) -> list[Line]:
     lines += [*parts.facts(_since(finding, picture), width)]
     if finding.evidence:
         lines += [rule("Evidence"), *_evidence(finding, width)]
-    lines += _about(finding, picture)
+    lines += around(finding, picture)
     folded = [other for other in picture.snapshot.findings.values() if other.cause == finding.id]
     if folded:
         lines += [rule("Folded under it", right=str(len(folded)))]
         lines += parts.findings(sorted(folded, key=lambda other: (-other.severity.rank, other.id)), picture, named=True)
     if finding.steps:
         lines += [rule("What to do", right="y copies the command"), *step_lines(finding.steps, width)]
-    return lines
+    return lines + _about(finding, picture)
 
 
 def _first(finding: Finding) -> str:
     """What Enter on the finding itself opens: the first thing it is about."""
-    kinds = ("agent", "stream", "consumer")
-    return next((ref for ref in finding.refs if ref.partition(":")[0] in kinds), "")
+    return next((ref for ref in finding.refs if ref.partition(":")[0] in _KINDS), "")
 
 
 def _since(finding: Finding, picture: Picture) -> list[parts.Fact]:
@@ -108,16 +121,22 @@ def _evidence(finding: Finding, width: int) -> list[Line]:
 
 
 def _about(finding: Finding, picture: Picture) -> list[Line]:
+    """What it is about, each a way on; of many of a kind the first ones."""
     links = []
-    for ref in dict.fromkeys(finding.refs):
-        kind, _, key = ref.partition(":")
-        if kind not in ("agent", "stream", "consumer"):
-            continue
-        name = _link_name(kind, key, picture)
-        links.append(
-            Line(((f"  {kind:<10} ", "dim"), (name, "accent")), key=ref, target=ref, copy=key.rpartition("/")[2])
-        )
+    for kind, word in _KINDS.items():
+        keys = [key for ref in dict.fromkeys(finding.refs) if (key := _key(ref, kind))]
+        for key in keys[:LINKED]:
+            name, ref = _link_name(kind, key, picture), f"{kind}:{key}"
+            copy = key.rpartition("/")[2]
+            links.append(Line(((f"  {word:<11} ", "dim"), (name, "accent")), key=ref, target=ref, copy=copy))
+        if len(keys) > LINKED:
+            links.append(Line(((f"  {'':<11} +{len(keys) - LINKED} more", "dim"),)))
     return [rule("It is about", right="enter opens"), *links] if links else []
+
+
+def _key(ref: str, kind: str) -> str:
+    head, _, key = ref.partition(":")
+    return key if head == kind else ""
 
 
 def _link_name(kind: str, key: str, picture: Picture) -> str:
@@ -127,4 +146,9 @@ def _link_name(kind: str, key: str, picture: Picture) -> str:
     if kind == "consumer":
         stream, _, name = key.partition("/")
         return f"{stream} › {picture.consumer_label(name)}"
+    if kind == "component":
+        component = picture.snapshot.components.get(key)
+        return components.title(component) if component is not None else key
+    if kind == "deadletter":
+        return jobs.letter_name(key)
     return key

@@ -8,6 +8,7 @@ from datetime import datetime
 from app.feed.questions import JobOf, Unanswered
 from app.model import text
 from app.model.jobs import DeadLetter, Job, JobAgentState, JobDetail, JobResponse, JobStatus
+from app.tui.job_index import PILE, Pile
 from app.tui.lines import BLANK, Line, Span, rule
 from app.tui.picture import Picture
 from app.tui.views import cells, jobs, parts
@@ -22,6 +23,8 @@ DATA_LINES = 12
 RESPONSE = "response "
 """What the key of a response's line begins with."""
 AGENTS_SHOWN = 200
+PILED = 200
+"""Dead letters of a pile that are listed."""
 _BAD = ("failed", "error", "dead", "partial_failure")
 
 
@@ -239,7 +242,7 @@ def _whole(response: JobResponse) -> str:
 
 # -- dead letters ------------------------------------------------------------------------------------------------------
 def letter_title(key: str, picture: Picture) -> str:
-    return parts.name_of(f"dead letter {key}", picture)
+    return parts.name_of(f"dead letter {jobs.letter_name(key)}", picture)
 
 
 def letter_detail(key: str, picture: Picture, width: int) -> list[Line]:
@@ -248,7 +251,7 @@ def letter_detail(key: str, picture: Picture, width: int) -> list[Line]:
     if letter is None:
         return parts.gone("dead letter", key, picture)
     said = (letter.kind.value, letter.operation, letter.host)
-    lines = [parts.head(f"dead letter {key}", jobs.standing(letter, picture), said)]
+    lines = [parts.head(f"dead letter {jobs.letter_name(key)}", jobs.standing(letter, picture), said)]
     lines += parts.findings(picture.findings_of(f"deadletter:{key}"), picture)
     kept = f"{letter.stream}, sequence {letter.sequence}" if letter.stream else "nowhere: seen by watchdeck only"
     lines += parts.facts(
@@ -266,6 +269,36 @@ def letter_detail(key: str, picture: Picture, width: int) -> list[Line]:
         width,
     )
     return lines + _ways(letter, picture)
+
+
+def pile_title(key: str, picture: Picture) -> str:
+    pile = picture.jobs.listed.get(f"{PILE}:{key}")
+    return f"{text.count(len(pile.letters))} dead letters" if isinstance(pile, Pile) else "dead letters"
+
+
+def pile_detail(key: str, picture: Picture, width: int) -> list[Line]:
+    """Dead letters that died alike: what they have in common, and each of them."""
+    pile = picture.jobs.listed.get(f"{PILE}:{key}")
+    if not isinstance(pile, Pile):
+        return [BLANK, Line((("  none, or only one, of these is left. esc goes back", "dim"),))]
+    newest, number = pile.newest, text.count(len(pile.letters))
+    said = (newest.kind.value, newest.operation, newest.host)
+    lines = [parts.head(f"{number} dead letters", jobs.standing(pile, picture), said, target=jobs.ref_of(pile))]
+    lines += parts.findings(picture.findings_of(jobs.ref_of(pile)), picture)
+    lines += parts.facts(
+        [
+            ("reason", newest.error, "warn"),
+            ("newest", both(newest.at, picture)),
+            ("oldest known", both(pile.letters[-1].at, picture)),
+            ("kept in", newest.stream or "nowhere: seen by watchdeck only"),
+        ],
+        width,
+    )
+    lines += _ways(newest, picture)
+    lines.append(rule("Letters", right=f"{number}, newest first"))
+    lines += [letter_line(letter, picture, numbered=True) for letter in pile.letters[:PILED]]
+    more = len(pile.letters) - PILED
+    return [*lines, Line(((f"  +{more} more", "dim"),))] if more > 0 else lines
 
 
 def _ways(letter: DeadLetter, picture: Picture) -> list[Line]:
@@ -291,14 +324,17 @@ def _letters(letters: tuple[DeadLetter, ...], picture: Picture, width: int) -> l
     return [rule("Dead letters", right=str(len(letters))), *[letter_line(letter, picture) for letter in letters[:50]]]
 
 
-def letter_line(letter: DeadLetter, picture: Picture) -> Line:
-    """A letter in one line: how it died, of whose consumer, after how many tries, and why."""
+def letter_line(letter: DeadLetter, picture: Picture, *, numbered: bool = False) -> Line:
+    """A letter in one line: how it died, of whose consumer, after how many tries, and why; `numbered`: which one."""
     who = letter.host or (picture.consumer_label(letter.consumer) if letter.consumer else letter.origin)
-    tries = f" after {letter.deliveries} deliveries" if letter.deliveries else ""
+    number = letter.deliveries
+    tries = f" after {number} deliver{'ies' if number != 1 else 'y'}" if number else ""
     ref = f"deadletter:{letter.key}"
+    name = f"{fit_cells(jobs.letter_name(letter.key), 24, cut=text.cut)} " if numbered else ""
     return Line(
         (
-            (f"  {letter.kind.value}{tries} ", "warn"),
+            (f"  {name}", ""),
+            (f"{letter.kind.value}{tries} ", "warn"),
             (f" {who} ", ""),
             (f" {letter.error or letter.operation or letter.subject}", "dim"),
         ),

@@ -12,7 +12,7 @@ from app.model.fleet import sanitise_key
 from app.model.health import Health
 from app.model.jobs import DeadLetter, Job, JobStatus
 from app.model.snapshot import Capability
-from app.tui.job_index import row_key
+from app.tui.job_index import GUEST, PILE, Pile, row_key
 from app.tui.picture import Picture, Standing
 from app.tui.views import cells
 from app.tui.views.cells import left, right
@@ -27,18 +27,38 @@ _BAD = frozenset((JobStatus.FAILED, JobStatus.PARTIAL))
 _WARN = Standing(Health.WARN, Health.WARN.rank, True)
 _STYLES = {DEAD: "warn", "failed": "warn", "partial": "warn", "processing": "accent", "completed": "", "skipped": "dim"}
 
-Listed = Job | DeadLetter
-"""A row: one for each job, and one for each letter whose job is not in the list."""
+Listed = Job | DeadLetter | Pile
+"""A row: one for each job, and one for each letter whose job is not in the list, or for many that are alike."""
 
 
 def rows(picture: Picture) -> Mapping[str, Listed]:
     """Jobs by id, and loose letters by their ref."""
-    snapshot, loose = picture.snapshot, picture.jobs.loose
+    snapshot, loose = picture.snapshot, picture.jobs.listed
     return picture.once("job rows", lambda: {**snapshot.jobs, **loose}) if loose else snapshot.jobs
 
 
+def one(row: Listed) -> Job | DeadLetter:
+    """The row itself, or the newest letter of those that are alike."""
+    return row.newest if isinstance(row, Pile) else row
+
+
 def ref_of(row: Listed) -> str:
+    row = one(row)
     return row_key(row) if isinstance(row, DeadLetter) else f"job:{row.key}"
+
+
+def stands_for(key: str, picture: Picture) -> str:
+    """What is looked at, acknowledged and copied where a row stands for many letters: the newest of them."""
+    if key.partition(":")[0] not in (GUEST, PILE):
+        return f"job:{key}"
+    row = picture.jobs.listed.get(key)
+    return key if row is None else ref_of(row)
+
+
+def letter_name(key: str) -> str:
+    """`TELEMETRY #1707`: the stream and the sequence of where a letter is kept, or of the message that died."""
+    stream, _, sequence = key.removeprefix("advisory/").rpartition("/")
+    return f"{stream} #{sequence}"
 
 
 def dead_letters(job: Job, picture: Picture) -> list[DeadLetter]:
@@ -53,6 +73,7 @@ def is_dead(job: Job, picture: Picture) -> bool:
 
 def status_word(row: Listed, picture: Picture) -> str:
     """`dead` where a message of it was given up, else its status."""
+    row = one(row)
     if isinstance(row, DeadLetter) or is_dead(row, picture):
         return DEAD
     return "deleted" if row.deleted else row.status.word
@@ -63,7 +84,7 @@ def standing(row: Listed, picture: Picture) -> Standing:
     found = picture.standing(ref_of(row), "jobs")
     if found.fault or found.health is not Health.OK:
         return found
-    if isinstance(row, DeadLetter):
+    if isinstance(row, (DeadLetter, Pile)):
         return _WARN
     if (row.status in _BAD and not row.retried_as) or is_dead(row, picture):
         return _WARN
@@ -73,13 +94,14 @@ def standing(row: Listed, picture: Picture) -> Standing:
 
 def urgency(row: Listed, picture: Picture) -> tuple[int, float]:
     """Order within one agent: what it works on, then what went wrong, then the newest."""
-    at = began(row)
+    row, at = one(row), began(row)
     running = isinstance(row, Job) and row.status is JobStatus.PROCESSING
     place = 0 if running else 1 if standing(row, picture).fault else 2
     return place, -at.timestamp() if at is not None else 0.0
 
 
 def began(row: Listed) -> datetime | None:
+    row = one(row)
     return row.at if isinstance(row, DeadLetter) else row.created
 
 
@@ -88,6 +110,8 @@ def job_name(key: str, picture: Picture) -> str:
 
 
 def _name(row: Listed, picture: Picture) -> Cell:
+    if isinstance(row, Pile):
+        return Cell(f"×{text.count(len(row.letters))}", row.key.casefold(), "dim")
     if isinstance(row, Job):
         return Cell(job_name(row.key, picture), row.key.casefold())
     if row.job:
@@ -102,6 +126,7 @@ def _status(row: Listed, picture: Picture) -> Cell:
 
 
 def _operation(row: Listed, picture: Picture) -> Cell:
+    row = one(row)
     return cells.plain(row.operation or (row.subject if isinstance(row, DeadLetter) else ""))
 
 
@@ -115,6 +140,7 @@ def target_name(target: str, picture: Picture) -> str:
 
 
 def _target(row: Listed, picture: Picture) -> Cell:
+    row = one(row)
     if isinstance(row, Job):
         name = target_name(row.target, picture)
         return Cell(name, name.casefold()) if name else cells.ABSENT
@@ -129,12 +155,13 @@ def agents_text(job: Job) -> str:
 
 
 def _agents(row: Listed, picture: Picture) -> Cell:
-    if isinstance(row, DeadLetter) or not (shown := agents_text(row)):
+    if not isinstance(row, Job) or not (shown := agents_text(row)):
         return cells.ABSENT
     return Cell(shown, sum(1 for each in row.agents if each.ended_at is not None))
 
 
 def _tries(row: Listed, picture: Picture) -> Cell:
+    row = one(row)
     tries = row.deliveries if isinstance(row, DeadLetter) else row.tries
     return Cell(text.count(tries), tries, "warn" if tries > 1 else "") if tries else cells.ABSENT
 
@@ -163,6 +190,7 @@ def _length(seconds: float | None) -> Cell:
 
 def error(row: Listed, picture: Picture) -> str:
     """The last error told of it; of a dead one that tells nothing, how it died."""
+    row = one(row)
     if isinstance(row, DeadLetter):
         return row.error or row.kind.value
     if row.error or not is_dead(row, picture):
@@ -172,6 +200,7 @@ def error(row: Listed, picture: Picture) -> str:
 
 
 def _where(row: Listed, picture: Picture) -> Cell:
+    row = one(row)
     if isinstance(row, DeadLetter):
         return cells.plain(row.host)
     if len(row.agents) == 1:
@@ -185,6 +214,7 @@ def _created(row: Listed, picture: Picture) -> Cell:
 
 
 def _names(row: Listed, picture: Picture) -> str:
+    row = one(row)
     if isinstance(row, DeadLetter):
         return f"{row.key} {row.job} {row.consumer} {row.subject} {row.error}"
     return f"{row.key} {row.target} {row.error} {' '.join(each.host for each in row.agents[:20])}"
@@ -214,6 +244,11 @@ def lacks(picture: Picture) -> str:
     return "No job queue here: jobs need the fleet's buckets agent-registry and job-queue."
 
 
+def _copied(row: Listed) -> str:
+    row = one(row)
+    return row.job or row.key if isinstance(row, DeadLetter) else row.key
+
+
 def _key(row: Any) -> str:
     return row_key(row) if isinstance(row, DeadLetter) else str(row.key)
 
@@ -229,18 +264,19 @@ VIEW = View(
     sources=("jobs", "deadletters"),
     sort="age",
     reverse=True,
-    guests=frozenset({"deadletter"}),
+    guests=frozenset({GUEST, PILE}),
+    stands_for=stands_for,
     listed=rows,
     key_of=_key,
     standing=standing,
     names=_names,
-    copy=lambda row: row.job or row.key if isinstance(row, DeadLetter) else row.key,
+    copy=_copied,
     tally=tally,
     lacks=lacks,
     empty="No jobs in the queue.",
     fields=(
         GLYPH,
-        Field(left("job", "JOB", 8, help="the first 8 of its id; # and a sequence: a dead letter of no job"), _name),
+        Field(left("job", "JOB", 8, help="the first 8 of its id; # one, × many dead letters of no job"), _name),
         Field(
             left("status", "STATUS", 10, help="by OSAPI's rule; dead: a message of it was given up after all tries"),
             _status,

@@ -56,7 +56,7 @@ def facts(pairs: Iterable[Fact], width: int) -> list[Line]:
     """Labels and values; in two columns where there is room for both, each value in one line."""
     entries = [(pair[0], pair[1], pair[2] if len(pair) == 3 else "") for pair in pairs if pair[1]]
     half = (width - 2) // 2
-    fits = width >= 100 and all(len(value) <= half - LABEL - 2 for _, value, _ in entries)
+    fits = width >= 100 and all(cell_len(value) <= half - LABEL - 3 for _, value, _ in entries)
     if not fits:
         return [line for entry in entries for line in _fact(entry, width)]
     rows = (len(entries) + 1) // 2

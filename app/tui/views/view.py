@@ -100,7 +100,7 @@ class View:
     Rows of `guests`, other kinds in the same list, have their ref as their key. `reverse`: the sorting column runs
     against its own direction. `tally` says in a title how the rows stand, where that is not told by their health.
     `follows`: the list can be made to stay at its newest row. `looks`: what the worker is told that is looked at,
-    besides the rows.
+    besides the rows. `stands_for`: what other keys than Enter are about, if not the row itself.
     """
 
     id: str
@@ -128,6 +128,7 @@ class View:
     follows: bool = False
     looks: Callable[[Picture], str] = lambda picture: ""
     target: Callable[[str, Picture], str] | None = None  # where Enter leads from a row, if not to the row itself
+    stands_for: Callable[[str, Picture], str] | None = None
 
     def records(self, picture: Picture) -> Mapping[str, Any]:
         """Its rows' records by row key."""
@@ -135,6 +136,10 @@ class View:
 
     def ref(self, key: str) -> str:
         return key if self.guests and key.partition(":")[0] in self.guests else f"{self.kind}:{key}"
+
+    def about(self, key: str, picture: Picture) -> str:
+        """The ref that is looked into, acknowledged or acted on from a row."""
+        return self.ref(key) if self.stands_for is None else self.stands_for(key, picture)
 
     def leads_to(self, key: str, picture: Picture) -> str:
         """The ref that Enter on a row opens; empty if there is nothing behind it."""
