@@ -134,6 +134,28 @@ class Dashboard:
     tasks: int = 0  # that are kept, whatever was filtered; 0: there is nothing to measure yet
 
 
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """The last 24 hours in short: what stands in one line of an overview. Hours are oldest first, this one last."""
+
+    tasks: int = 0  # that are kept in all; 0: there is nothing to tell
+    throughput: int = 0
+    error_rate_pct: float = 0.0
+    hours: tuple[float, ...] = ()  # tasks that got done
+    errors: tuple[float | None, ...] = ()  # percent; None: nothing happened
+
+
+def lately(day: Dashboard) -> Lately:
+    """A day's dashboard in short."""
+    return Lately(
+        day.tasks,
+        day.figures.throughput,
+        day.figures.error_rate_pct,
+        tuple(point.value for point in day.throughput.primary),
+        tuple(point.value if point.of else None for point in day.error_rate.primary),
+    )
+
+
 class Series(StrEnum):
     """Which of the four: what stands behind a point of it is asked for by this."""
 

@@ -17,6 +17,7 @@ from app.model.findings import Finding
 from app.model.fleet import Agent, HostFacts, Vitals
 from app.model.health import Health
 from app.model.jobs import DeadLetter, Job, Queue
+from app.model.metrics import Lately
 from app.model.scoring import Bands, Score
 from app.model.sessions import AiAgent, Intake, Session
 
@@ -91,6 +92,7 @@ class Site:
     intake: Intake = Intake()
     window: int = 7  # days of the scores that findings are about, and that are shown where no other window is chosen
     bands: Bands = Bands()
+    lately: Lately = Lately()  # what got done in the last 24 hours
     store_damage: str = ""  # what is wrong with the worker's store, if it was found damaged while in use
     set_aside: str = ""  # what was done with a damaged store at the worker's start
 

@@ -16,6 +16,7 @@ from app.tui.lines import Line, Span
 from app.tui.picture import Picture
 from app.tui.views import components, events, scores, sessions
 from app.tui.views.view import View
+from widgets.sparkline import sparkline
 
 
 def streams_line(picture: Picture) -> str:
@@ -85,6 +86,8 @@ def agents_line(picture: Picture) -> str:
 
 
 _BETWEEN = " · "
+HOURS = 12
+"""Hours that are drawn of the last 24."""
 TALLY = 10
 """Cells that the counts of a view have at least, so that a first fault moves nothing."""
 
@@ -102,6 +105,19 @@ _NAMED = 14
 """Cells of a line's number and title."""
 _UNTALLIED = ("jobs", "sessions", "events")
 """Views whose rows are not summed up by their health: their figures begin where the others have their counts."""
+
+
+def metrics_line(picture: Picture) -> Line | None:
+    """The last 24 hours of work: `467 done ▁▂▃▅   errors 4.1% ▁▁▃   24h`; None before there was any."""
+    lately = picture.snapshot.site.lately
+    if not lately.tasks:
+        return None
+    most = max(lately.hours, default=0.0)
+    wrong = max((value for value in lately.errors if value is not None), default=0.0)
+    done = sparkline(lately.hours[-HOURS:], HOURS, low=0.0, high=most or 1.0)
+    errors = sparkline(lately.errors[-HOURS:], HOURS, low=0.0, high=max(wrong, 5.0))
+    said = f"{text.count(lately.throughput)} done {done}   errors {lately.error_rate_pct:.1f}% {errors}   24h"
+    return Line(((" 9 ", "accent"), (f"{'Metrics':<11}", ""), (said, "")), key="metrics", target="view:metrics")
 
 
 def view_lines(views: Sequence[View], picture: Picture, width: int) -> list[Line]:

@@ -16,6 +16,7 @@ from app.model.broker import Account, Connection, Flow, ServerInfo
 from app.model.components import Component
 from app.model.events import Advisory
 from app.model.findings import Finding
+from app.model.metrics import Lately
 from app.model.scoring import Standards
 from app.model.sessions import Intake, IntakeState, Session
 from app.model.snapshot import SECTIONS, Capability, Count, Site, Snapshot, SourceState, SourceStatus, Verdict
@@ -67,6 +68,7 @@ class Gathered:
     marks: Mapping[str, Mark] = field(default_factory=dict)
     sessions: SessionFacts = NO_SESSIONS
     intake: Intake = Intake()
+    lately: Lately = Lately()
     store_damage: str = ""
     set_aside: str = ""
 
@@ -182,6 +184,7 @@ class Assembly:
             actions=self._actions,
             api=broker.api,
             intake=gathered.intake,
+            lately=gathered.lately,
             window=self._standards.window,
             bands=self._standards.bands,
             store_damage=gathered.store_damage,
@@ -239,7 +242,8 @@ def _still(site: Site) -> Site:
         site.intake, pending=min(site.intake.pending, 1), behind=0.0, last=None, taken=0, duplicates=0, put_aside=0
     )
     link = replace(site.connection, rtt=None)
-    return replace(site, connection=link, clock_offset=0.0, account=account, api=api, intake=intake)
+    short = replace(site.lately, tasks=min(site.lately.tasks, 1), throughput=0, error_rate_pct=0.0, hours=(), errors=())
+    return replace(site, connection=link, clock_offset=0.0, account=account, api=api, intake=intake, lately=short)
 
 
 def failed(state: SourceState, error: str) -> SourceState:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.model.metrics import Lately
 from app.model.sessions import Intake
 from app.model.snapshot import Snapshot
 from app.worker.beside import Beside
@@ -61,6 +62,7 @@ class Board:
     store: Store | None = None  # what this worker keeps on disk, from before it serves until it has ended
     inquiry: Inquiry | None = None  # answers single questions about jobs and messages
     attention: AttentionDesk | None = None  # what people say of findings
+    lately: Lately = Lately()  # what got done in the last 24 hours
     intake: Intake = Intake()  # how session events are taken in
     scorekeeper: Scorekeeper | None = None  # what is known of AI agents, their scores and sessions
     beside: Beside = field(default_factory=Beside)  # what is watched without NATS

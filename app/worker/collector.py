@@ -229,6 +229,7 @@ class Collector:
                     marks=board.attention.marks if board.attention is not None else {},
                     sessions=board.scorekeeper.facts if board.scorekeeper is not None else NO_SESSIONS,
                     intake=board.intake,
+                    lately=board.lately,
                     beside=board.beside.components,
                     beside_sessions=board.beside.sessions,
                     store_damage=board.store.damage if board.store is not None else "",

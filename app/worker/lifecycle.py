@@ -259,7 +259,8 @@ def _keepers(
     settings: Settings, board: Board, store: Store, sources: NatsSources, *, child: bool
 ) -> dict[asyncio.Future[None], str]:
     """Who takes session events and jobs into the store, and who looks after the store; all at work."""
-    from app.worker.ingester import Ingester  # these come with the store
+    from app.worker.daykeeper import Daykeeper  # these come with the store
+    from app.worker.ingester import Ingester
     from app.worker.taskkeeper import Taskkeeper
     from app.worker.upkeep import Upkeep
 
@@ -269,8 +270,9 @@ def _keepers(
     ingester = asyncio.create_task(Ingester(settings, board, store, sources.api, ttl=ttl).run(), name="ingester")
     board.connected.add(ingester)
     taskkeeper = asyncio.create_task(Taskkeeper(board, store, sources.job_events).run(), name="taskkeeper")
+    daykeeper = asyncio.create_task(Daykeeper(board, store.metrics, utc_now).run(), name="daykeeper")
     upkeep = asyncio.create_task(Upkeep(board, store, clock=utc_now).run(), name="upkeep")
-    return {ingester: "ingester", taskkeeper: "taskkeeper", upkeep: "upkeep"}
+    return {ingester: "ingester", taskkeeper: "taskkeeper", daykeeper: "daykeeper", upkeep: "upkeep"}
 
 
 def _scorekeeper(

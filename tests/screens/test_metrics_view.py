@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app.feed.questions import DashboardOf, TasksOf, Unanswered
-from app.model.metrics import Range, Series
+from app.model.metrics import Range, Series, lately
 from tests.literal_metrics import dashboard, tasks
-from tests.literals import LiteralFeed, fleet
+from tests.literals import LiteralFeed, fleet, site
 from tests.screens.driving import Driven, driving
 
 
@@ -214,3 +214,15 @@ async def test_in_ascii_both_lines_can_be_told_apart() -> None:
         assert "*" in plot
         assert "-" in plot
         assert plot.isascii()
+
+
+async def test_the_overview_tells_the_last_day_in_a_line() -> None:
+    day = lately(dashboard())
+    async with driving(fleet(site=site(lately=day))) as deck:
+        line = deck.line_with("9 Metrics")
+        assert "298 done" in line
+        assert "errors 4.1%" in line
+        assert line.endswith("24h")
+        assert deck.lines.index(line) < deck.lines.index(deck.line_with("0 Events"))
+    async with driving(fleet()) as deck:
+        assert "9 Metrics" not in deck.text

@@ -27,6 +27,8 @@ from widgets.row_filter import FilterError
 
 EVERY = 5.0
 """Seconds between two questions while the page is in front."""
+SOON = 1.0
+"""The same while nothing was answered yet."""
 ALL_FROM = (140, 36)
 """Cells and lines of the page from which all four plots are shown."""
 RANGES = tuple(Range)
@@ -93,7 +95,8 @@ class MetricsPage(Page):
         self._ask()
 
     def tick(self) -> None:
-        if self.deck.options.monotonic() - self._asked_at >= EVERY and self._asking is None:
+        pause = EVERY if self.answer is not None else SOON
+        if self.deck.options.monotonic() - self._asked_at >= pause and self._asking is None:
             self._ask()
         elif self._trouble:
             self.deck.head_changed()

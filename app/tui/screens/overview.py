@@ -23,7 +23,7 @@ from app.tui.screens.moves import perform_move
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.pane import Pane
 from app.tui.screens.room import LINES_FROM, PANES_FROM, SPARE, WIDE_FROM, lines_height, spare_panes
-from app.tui.view_lines import view_lines
+from app.tui.view_lines import metrics_line, view_lines
 from app.tui.views import cells, components, score_pane
 from app.tui.views.view import View
 from widgets.now_list import NowList
@@ -127,13 +127,18 @@ class OverviewPage(Page):
         }
         return [view for view in self._views if there.get(view.id, True)]
 
+    def _there(self) -> set[str]:
+        """What has a line: these views, and metrics where there were tasks."""
+        metrics = {"metrics"} if self.picture.snapshot.site.lately.tasks else set()
+        return {view.id for view in self._present()} | metrics
+
     def _fleet(self) -> bool:
         count = self.picture.snapshot.counts.get("agents")
         return (count is not None and count.total > 0) or bool(sentences.several_fleets(self.picture))
 
     def _arrange(self) -> None:
         """Shows and hides the parts by the room there is."""
-        size, shown = self.app.size, {view.id for view in self._present()}
+        size, shown = self.app.size, self._there()
         self._shown = shown
         opening = bool(self._opening_lines())
         panes = size.width >= PANES_FROM[0] and size.height >= PANES_FROM[1] - 1 and not opening
@@ -231,7 +236,7 @@ class OverviewPage(Page):
 
     def _write(self) -> None:
         opening = self._opening_lines()
-        if bool(opening) != self._opening.display or self._shown != {view.id for view in self._present()}:
+        if bool(opening) != self._opening.display or self._shown != self._there():
             self.rebuild()
             return
         self._opening.show(opening)
@@ -292,7 +297,11 @@ class OverviewPage(Page):
     def _view_lines(self) -> list[Line]:
         width = self.size.width
         if not self.has_class("-panes"):
-            return [rule("All"), *view_lines(self._present(), self.picture, width)]
+            lines = view_lines(self._present(), self.picture, width)
+            metrics = metrics_line(self.picture)
+            if metrics is not None:
+                lines.insert(-1, metrics)  # the events are the last
+            return [rule("All"), *lines]
         (events,) = view_lines([view for view in self._present() if view.id == "events"], self.picture, width)
         rest = "   ".join(f"{told.number} {told.title}" for told in EXPLANATIONS)
         return [replace(events, right=((f"{rest} ", "dim"),))]
