@@ -9,7 +9,7 @@ from typing import Any
 
 from app.model.attention import Mark
 from app.model.broker import Account, Connection, Consumer, LinkState, Stream
-from app.model.components import Service
+from app.model.components import Component, Service
 from app.model.findings import Finding
 from app.model.fleet import Agent, Vitals
 from app.model.jobs import DeadLetter, Job, JobAgent, JobStatus
@@ -42,6 +42,7 @@ class Scene:
         self.jobs: dict[str, Job] = {}
         self.letters: dict[str, DeadLetter] = {}
         self.services: dict[str, Service] = {}
+        self.components: dict[str, Component] = {}
         self.marks: dict[str, Mark] = {}
         self.ai: dict[str, AiAgent] = {}
         self.scores: dict[str, Score] = {}
@@ -148,6 +149,7 @@ class Scene:
             agents=dict(self.agents),
             vitals=dict(self.vitals),
             jobs=dict(self.jobs),
+            components=dict(self.components),
             deadletters=dict(self.letters),
             services=dict(self.services),
             ai=dict(self.ai),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,8 @@ IDLE_AFTER = timedelta(minutes=30)
 """Time without an event after which a session that has not ended is idle (AgentLens)."""
 QUIET_AFTER = timedelta(hours=24)
 """Time without an event after which an agent is quiet."""
+UNTOLD = datetime(1970, 1, 1, tzinfo=UTC)
+"""The beginning, or the last sign, of a session whose gateway does not tell it."""
 
 
 class SessionStatus(StrEnum):

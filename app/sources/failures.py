@@ -73,9 +73,9 @@ def explain(error: BaseException, host: str, credentials: Credentials, now: date
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return Failure(Cause.TIMEOUT, f"no answer within {CONNECT_TIMEOUT:.0f} s: firewall? wrong port?")
     if isinstance(error, ssl.SSLError):
-        return _tls(error, host)
+        return tls_failure(error, host)
     if isinstance(error, OSError):
-        return _network(error, host)
+        return network_failure(error, host)
     if isinstance(error, nats_errors.Error):
         return _refused(str(error), host, credentials, now)
     return Failure(Cause.CLOSED, clean(f"{type(error).__name__}: {error}", 200))
@@ -86,7 +86,8 @@ def is_name_mismatch(error: BaseException) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _NAME_MISMATCH
 
 
-def _tls(error: ssl.SSLError, host: str) -> Failure:
+def tls_failure(error: ssl.SSLError, host: str) -> Failure:
+    """Why TLS did not come about."""
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _NAME_MISMATCH:
             return Failure(Cause.TLS_NAME, f"certificate is not for {host}")
@@ -95,7 +96,8 @@ def _tls(error: ssl.SSLError, host: str) -> Failure:
     return Failure(Cause.TLS, f"TLS with {host} failed: {reason}")
 
 
-def _network(error: OSError, host: str) -> Failure:
+def network_failure(error: OSError, host: str) -> Failure:
+    """Why there is no connection."""
     if isinstance(error, socket.gaierror):
         return Failure(Cause.UNKNOWN_HOST, f"{host} is not a known host")
     number = error.errno

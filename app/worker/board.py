@@ -14,6 +14,7 @@ from app.model.snapshot import Snapshot
 from app.worker.beside import Beside
 
 if TYPE_CHECKING:
+    from app.sources.gateways import Gateways
     from app.sources.inquiry import Inquiry
     from app.store.store import Store
     from app.worker.attention import AttentionDesk
@@ -66,6 +67,7 @@ class Board:
     intake: Intake = Intake()  # how session events are taken in
     scorekeeper: Scorekeeper | None = None  # what is known of AI agents, their scores and sessions
     beside: Beside = field(default_factory=Beside)  # what is watched without NATS
+    gateways: Gateways | None = None  # those that are configured; None: none is
     connected: set[asyncio.Future[Any]] = field(default_factory=set)
     """What needs the NATS connection to end in order: it is kept until all of them are done, for some seconds."""
     _published: asyncio.Event = field(default_factory=asyncio.Event)

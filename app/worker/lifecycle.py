@@ -287,6 +287,11 @@ def _scorekeeper(
 def _beside(settings: Settings, board: Board, collector: Collector) -> dict[asyncio.Future[None], str]:
     """What is watched without NATS, as configured; at work."""
     watches: list[Watch] = []
+    if settings.gateways:
+        from app.sources.gateways import Gateways  # who has none needs neither WebSockets nor signatures
+
+        board.gateways = Gateways(settings.gateways, settings.state_dir)
+        watches.append(board.gateways)
     board.beside = beside = Beside(watches)
     beside.on_news = collector.hear
     return {asyncio.create_task(beside.run(board.stopping), name="beside"): "watching beside NATS"}

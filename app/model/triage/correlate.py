@@ -35,6 +35,10 @@ def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, grou
     return _ordered(findings)
 
 
+_BESIDE = ("gateway.",)
+"""Rules about what is watched without NATS: it may be down too, and is then no effect of that."""
+
+
 def _fold_site(findings: Findings) -> None:
     """Without NATS everything else of the site is what was last known: one line."""
     cause = findings.get(f"{nats.UNREACHABLE}|nats")
@@ -44,7 +48,8 @@ def _fold_site(findings: Findings) -> None:
             return
         cause = refused
     for each in list(findings.values()):
-        if each.id != cause.id and not each.cause and each.rule not in (nats.UNREACHABLE, nats.CREDENTIALS):
+        own = each.rule in (nats.UNREACHABLE, nats.CREDENTIALS) or each.rule.startswith(_BESIDE)
+        if each.id != cause.id and not each.cause and not own:
             findings[each.id] = replace(each, cause=cause.id)
 
 

@@ -19,6 +19,7 @@ from app.model.triage import (
     agents,
     consumers,
     deadletters,
+    gateways,
     ingest,
     jobs,
     losing,
@@ -232,6 +233,7 @@ class Triage:
             yield from self._letters.candidates(context)
         if services.SOURCE not in stale:
             yield from services.judge(context)
+        yield from gateways.judge(context)
 
     def _step(self, found: Mapping[str, Candidate], context: Context, stale: frozenset[str]) -> None:
         now, held = context.now.timestamp(), self._held

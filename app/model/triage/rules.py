@@ -16,6 +16,7 @@ from app.model.triage import (
     consumers,
     deadletters,
     failing,
+    gateways,
     ingest,
     integrity,
     jetstream,
@@ -256,6 +257,15 @@ RULES = (
         ("fewer requests than `count`",),
     ),
     RuleText(
+        gateways.DOWN,
+        "A configured gateway does not answer: CRIT where nobody can reach it, WARN where it answers and does not let "
+        "us in, is of a version that we do not speak with, or fails.",
+        (
+            "a connection that is lost and made again at once, as when a gateway is restarted",
+            "the first attempt after the worker's start, until it has ended",
+        ),
+    ),
+    RuleText(
         scores.FELL,
         "The overall score of an AI agent fell by many points against the window before, or by more than `back` into a "
         "lower band. Never CRIT, and below all others of WARN.",
@@ -299,6 +309,7 @@ THRESHOLDS: Mapping[str, tuple[Threshold, ...]] = MappingProxyType(
         **jobs.THRESHOLDS,
         **deadletters.THRESHOLDS,
         **services.THRESHOLDS,
+        **gateways.THRESHOLDS,
         **scores.THRESHOLDS,
         **ingest.THRESHOLDS,
         **integrity.THRESHOLDS,
