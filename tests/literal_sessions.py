@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from app.model.scoring import Bands, Dimension, DimensionScore, Mover, Score, ScoreDetail, Trend
 from app.model.sessions import AiAgent, AiState, Session, SessionDetail, SessionStatus, TimelineEvent
 from app.model.snapshot import Capability, Snapshot
 from tests.literals import ago, fleet, keyed, site
@@ -51,6 +52,22 @@ def with_sessions(*rows: Session, **changed: Any) -> Snapshot:
         "sessions": keyed(rows or sessions()),
     }
     return fleet(**{**given, **changed})
+
+
+def score(agent: str, overall: float, previous: float | None = None, window: int = 7) -> Score:
+    """All of its change is errors."""
+    change = None if previous is None else overall - previous
+    dimensions = tuple(
+        DimensionScore(each, overall, 0.2, 0.3, overall / 5, 20.0, change=(change or 0.0) if not place else 0.0)
+        for place, each in enumerate(Dimension)
+    )
+    trend = Trend.DEGRADING if change is not None and change < -5 else Trend.STABLE
+    return Score(f"{window}/{agent}", agent, window, overall, dimensions, 20, 15, trend=trend, delta=change or 0.0,
+                 previous=previous, previous_sessions=20, band=Bands().of(overall))  # fmt: skip
+
+
+def score_told(known: Score, *movers: Mover) -> ScoreDetail:
+    return ScoreDetail(ai(known.agent), known.window, ago(86_400 * known.window), ago(0), known, movers, (), ())
 
 
 def event(number: int, type_: str, payload: Any = None, severity: str = "info", **fields: Any) -> TimelineEvent:

@@ -41,6 +41,8 @@ class CommandLine:
             await self._actions.show_view(call.name)
         elif call.name in ("agent", "stream", "consumer"):
             await self._open_named(call.name, call.arguments)
+        elif call.name == "session":
+            await self._actions.open_ref(f"session:{self._session(call.rest)}")
         elif call.name == "filter":
             self._app.prompts.take_filter(call.rest)
         else:
@@ -185,12 +187,20 @@ class CommandLine:
         snapshot = self._app.picture.snapshot
         return dict.fromkeys([*snapshot.ai, *(score.agent for score in snapshot.scores.values())])
 
+    def _session(self, wanted: str) -> str:
+        """A session by its id or, of those that are listed, by how the id of one alone begins."""
+        known = self._app.picture.snapshot.sessions
+        begun = [key for key in known if key.startswith(wanted)]
+        return begun[0] if len(begun) == 1 and wanted not in known else wanted
+
     def _choices(self, kind: str, place: int, before: Sequence[str]) -> Iterable[str]:
         snapshot, picture = self._app.picture.snapshot, self._app.picture
         if kind == "agent" and place == 0:
             return [*(agent.hostname for agent in snapshot.agents.values()), *self._ai()]
         if kind in ("stream", "consumer") and place == 0:
             return [stream.label for stream in snapshot.streams.values()]
+        if kind == "session" and place == 0:
+            return list(snapshot.sessions)
         if kind == "consumer" and place == 1:
             stream = self._named("stream", before[:1])
             return [picture.consumer_label(consumer.name) for consumer in picture.consumers_of_stream(stream)]
@@ -200,6 +210,7 @@ class CommandLine:
         named = [
             Command("agent", "open an agent", "NAME", lambda p, b: self._choices("agent", p, b), 1),
             Command("consumer", "open a consumer", "STREAM NAME", lambda p, b: self._choices("consumer", p, b), 2),
+            Command("session", "open a session, listed or not", "ID", lambda p, b: self._choices("session", p, b), 1),
             Command("stream", "open a stream", "NAME", lambda p, b: self._choices("stream", p, b), 1),
         ]
         views = [Command(number, f"view {name}") for number, name in keys.VIEW_NUMBERS.items()]

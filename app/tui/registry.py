@@ -12,6 +12,7 @@ from app.tui.screens.asking import AskedWrite, AskingPage, Opened
 from app.tui.screens.breakdown import AiAgentPage, BreakdownPage
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.page import Deck
+from app.tui.screens.session import SessionPage
 from app.tui.views import (
     agents,
     components,
@@ -21,6 +22,7 @@ from app.tui.views import (
     jobs,
     score_detail,
     scores,
+    session_detail,
     sessions,
     streams,
 )
@@ -123,6 +125,7 @@ DETAILS: Mapping[str, Detail | Asked | Own] = {
     ),
     "ai": Own(score_detail.title, "ai", AiAgentPage),
     "score": Own(score_detail.title, "scores", BreakdownPage),
+    "session": Own(session_detail.title, "sessions", SessionPage),
     "finding": Detail(
         finding_name,
         finding_detail,

@@ -9,6 +9,7 @@ from itertools import islice
 from app.model import text
 from app.model.broker import Consumer
 from app.tui.picture import Picture
+from app.tui.views import sessions
 
 MOST = 8
 """Things of one kind that are named one by one; of more the list is opened, filtered."""
@@ -37,6 +38,7 @@ def related(ref: str, picture: Picture) -> list[Way]:
         "component": _of_component,
         "ai": _of_ai,
         "score": _of_ai,
+        "session": _of_session,
     }
     ways = [*makers[kind](key, picture)] if kind in makers else []
     if kind != "finding":
@@ -150,9 +152,14 @@ def _of_ai(key: str, picture: Picture) -> Iterator[Way]:
     """An AI agent, its score, and its sessions."""
     yield Way(f"ai:{key}", "AI agent", key)
     yield Way(f"score:{key}", "score", "what moved it")
-    own = [each for each in picture.snapshot.sessions.values() if each.agent == key]
-    if own:
-        yield Way(f"view:sessions /agent:{key}", "sessions", f"those of {key}")
+    word = max(key.split(), key=len, default="")  # a filter is made of words
+    yield Way(f"view:sessions /agent:{word}", "sessions", f"those of {key}")
+
+
+def _of_session(key: str, picture: Picture) -> Iterator[Way]:
+    session = picture.snapshot.sessions.get(sessions.parted(key)[0])
+    if session is not None:
+        yield from _of_ai(session.agent, picture)
 
 
 def _named(refs: tuple[str, ...], picture: Picture) -> Iterator[Way]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from app.feed.questions import ScoreOf
+from app.feed.questions import ScoreOf, Unanswered
 from app.model.scoring import Trend
 from app.tui.lines import Line
 from app.tui.picture import Picture
@@ -15,6 +17,8 @@ from app.tui.views import ai_detail, score_detail, scores
 
 PAUSE = 3.0
 """Seconds between two questions, at least."""
+FIRST_WORDS = 0.3
+"""Seconds that keys which were typed ahead wait at most for the first answer."""
 
 
 class WindowedPage(AskingPage):
@@ -57,11 +61,35 @@ class BreakdownPage(WindowedPage):
     def __init__(self, deck: Deck, view_id: str, ref: str) -> None:
         super().__init__(deck, view_id, ref, write=self._breakdown, needs=scores.VIEW.sections)
         self._by_weight: bool | None = None
+        self._pointed = False  # the cursor was put on what moved it, or the reader has moved it
+        self._answered = asyncio.Event()
 
     def _breakdown(self, agent: str, picture: Picture, width: int, answer: Any) -> list[Line]:
         return score_detail.detail(agent, picture, width, answer, by_weight=self._by_weight)
 
+    def rebuild(self) -> None:
+        super().rebuild()
+        if self.answer is not None and self.document.size.width:
+            self._point()
+            self._answered.set()
+
+    def _point(self) -> None:
+        """Once, to the session that cost most where the score is a fault: Enter shows what happened in it."""
+        if self._pointed or isinstance(self.answer, Unanswered):
+            return
+        self._pointed = True
+        score = scores.of(self.key, self.picture)
+        mover = next((line.key for line in self.document.lines if line.key.startswith(score_detail.MOVER)), "")
+        if score is not None and scores.standing(score, self.picture).fault:
+            self.document.go(mover)
+
+    async def laid_out(self) -> None:
+        await super().laid_out()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._answered.wait(), FIRST_WORDS)
+
     async def perform(self, action: str) -> bool:
+        self._pointed = True
         if action == "sort.reverse":
             score = scores.of(self.key, self.picture)
             by_weight = score is None or score.trend is not Trend.DEGRADING

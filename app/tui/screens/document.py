@@ -36,12 +36,16 @@ class Document(LineView):
         self._on_resize: Callable[[], None] | None = None
 
     # -- content -----------------------------------------------------------------------------------------------------
-    def show(self, lines: Sequence[Line]) -> None:
-        """Replaces the content; the cursor stays on the line with the same key, else near its place."""
+    def show(self, lines: Sequence[Line], *, still: bool = False) -> None:
+        """Replaces the content; the cursor stays on the line with the same key, else near its place. `still`: that
+        line stays where it is on the screen too, once the view was scrolled."""
         key = self._lines[self._cursor].key if self._cursor < len(self._lines) else ""
+        before, top = self._cursor, self.top
         self._lines = tuple(lines)
         places = [index for index, line in enumerate(self._lines) if key and line.key == key]
         self._cursor = places[0] if places else self._near(min(self._cursor, len(self._lines) - 1))
+        if still and places and top and places[0] != before:
+            self.set_top(top + places[0] - before)
         if len(self._painted_lines) > 1000:
             self._painted_lines.clear()
         self.sync()
@@ -112,6 +116,21 @@ class Document(LineView):
             return False
         later = [index for index in faults if (index > self._cursor if direction > 0 else index < self._cursor)]
         self._go((later[0] if direction > 0 else later[-1]) if later else faults[0 if direction > 0 else -1])
+        return True
+
+    def fault_ahead(self, direction: int) -> bool:
+        """Whether a line that is not OK comes after the cursor, or before it."""
+        ahead = self._lines[self._cursor + 1 :] if direction > 0 else self._lines[: self._cursor]
+        return any(line.fault and line.key for line in ahead)
+
+    def go(self, key: str, *, middle: bool = False) -> bool:
+        """To the line with a key, in the middle of the view if it was not in it; False if there is none."""
+        place = next((index for index, line in enumerate(self._lines) if line.key == key), None) if key else None
+        if place is None:
+            return False
+        if middle and not self.top <= place < self.top + self.page_lines:
+            self.set_top(place - self.page_lines // 2)
+        self._go(place)
         return True
 
     def _stops(self) -> list[int]:

@@ -11,7 +11,7 @@ from app.model.scoring import DailyScore, Dimension, DimensionScore, Mover, Scor
 from app.model.sessions import Session
 from app.tui.lines import BLANK, Line, Span, rule
 from app.tui.picture import Picture, Standing
-from app.tui.views import parts, scores
+from app.tui.views import parts, scores, sessions
 from widgets.cells import fit_cells
 from widgets.chart import line_chart
 from widgets.score_bars import bar
@@ -22,6 +22,8 @@ WIDE = 100
 CHART_LINES = 6
 DAYS = 30
 MOVERS = "Sessions that cost most"
+MOVER = "mover "
+"""What the key of a mover's line begins with."""
 
 
 def detail(agent: str, picture: Picture, width: int, told: Answer, *, by_weight: bool | None = None) -> list[Line]:
@@ -217,8 +219,8 @@ def _movers(movers: Sequence[Mover], picture: Picture, width: int) -> list[Line]
                     (f" {scores.SHORT[mover.dimension]:<10} ", ""),
                     (told, "dim"),
                 ),
-                key=f"mover {session.key}",
-                target=f"session:{session.key}",
+                key=f"{MOVER}{session.key}",
+                target=sessions.ref(session.key, mover.event),
                 copy=session.key,
                 fault=True,
                 right=((f"{parts.ago(session.began, picture)} ", "dim"),),
@@ -240,15 +242,15 @@ def _told(session: Session) -> str:
     return " · ".join(part for part in found if part)
 
 
-def _recent(sessions: Sequence[Session], picture: Picture, width: int) -> list[Line]:
-    if not sessions:
+def _recent(recent: Sequence[Session], picture: Picture, width: int) -> list[Line]:
+    if not recent:
         return []
-    return [rule("Sessions", right=f"newest {len(sessions)}"), *(session_line(each, picture) for each in sessions)]
+    return [rule("Sessions", right=f"newest {len(recent)}"), *(session_line(each, picture) for each in recent)]
 
 
 def session_line(session: Session, picture: Picture) -> Line:
     """A session in one line; Enter opens it."""
-    bad = bool(session.errors) or session.status.value == "error"
+    bad = sessions.bad(session)
     return Line(
         (
             ("  ▲ " if bad else "    ", "warn"),
@@ -256,7 +258,7 @@ def session_line(session: Session, picture: Picture) -> Line:
             (f" {_told(session)}", "dim"),
         ),
         key=f"session {session.key}",
-        target=f"session:{session.key}",
+        target=sessions.ref(session.key),
         copy=session.key,
         fault=bad,
         right=((f"{parts.ago(session.began, picture)} ", "dim"),),
