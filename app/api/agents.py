@@ -15,12 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.api.asked import answer
+from app.api.behind import kept, metrics_of
 from app.api.gates import Gates
 from app.api.members import Naive, naive
 from app.api.pages import Page
 from app.model.access import Permission
-from app.model.fleet import Agent, Presence, Vitals
-from app.model.ids import KnownIds
+from app.model.components import ComponentKind
+from app.model.fleet import Agent, Presence, Vitals, sanitise_host
+from app.model.ids import KnownIds, id_of
 from app.model.sessions import AiAgent, AiState
 from app.model.snapshot import Snapshot
 from app.worker.board import Board
@@ -76,6 +78,12 @@ class _Row:
     began: datetime
     hostname: str | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What tasks may call it."""
+        host = self.hostname or self.key
+        return frozenset((self.key,) if self.kind == "ai" else (self.key, host, sanitise_host(host)))
+
     def status_at(self, now: datetime) -> str:
         """As Mission Control derives it: never seen is provisioning, not seen for long is offline, else its own."""
         if self.seen is None:
@@ -93,10 +101,14 @@ def agents(gates: Gates, board: Board) -> None:
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = PAGE_MOST,
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     ) -> Response:
-        if gateway_id is not None:
-            raise HTTPException(404, "there is no such gateway with agents of its own")
         snapshot, now = board.snapshot, _now(board.snapshot)
-        rows = [] if board_id is not None else [*_rows(snapshot)]
+        rows = [*_rows(snapshot)]
+        if gateway_id is not None:
+            behind = _behind_gateway(snapshot, gateway_id)
+            rows = [row for row in rows if row.kind == "ai" and row.key in behind]
+        if board_id is not None:
+            at_work = await kept(metrics_of(board).agents_on(str(board_id), now))
+            rows = [row for row in rows if at_work & row.names]
         part = nsmallest(offset + limit, rows, key=lambda row: (-row.began.timestamp(), row.kind, row.key))[offset:]
         body = {
             "items": [_body(row, known[row.kind].of(row.key), now) for row in part],
@@ -126,6 +138,15 @@ def _rows(snapshot: Snapshot) -> Iterator[_Row]:
     for agent in snapshot.agents.values():
         yield _host(agent, snapshot.vitals.get(agent.key))
     yield from map(_ai, snapshot.ai.values())
+
+
+def _behind_gateway(snapshot: Snapshot, id: UUID) -> set[str]:
+    """The AI agents whose sessions a gateway tells of. 404 for an id that is no gateway's."""
+    names = [row.name for row in snapshot.components.values() if row.kind is ComponentKind.GATEWAY]
+    name = next((name for name in names if id_of("gateway", name) == id), None)
+    if name is None:
+        raise HTTPException(404, "there is no such gateway")
+    return {session.agent for session in snapshot.sessions.values() if session.gateway == name}
 
 
 def _found(snapshot: Snapshot, known: Mapping[str, KnownIds], id: UUID) -> _Row | None:

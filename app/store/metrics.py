@@ -18,7 +18,7 @@ from app.store.access import Access
 from app.store.dashboards import dashboard
 from app.store.sessionrows import millis
 from app.store.sightings import see_hosts
-from app.store.tasklists import tasks_behind
+from app.store.tasklists import agents_on, tasks_behind
 
 REST = 10.0
 """Times that a dashboard took to work out which pass until it is worked out again, if nothing changed."""
@@ -104,6 +104,10 @@ class Metrics:
                 connection, asked.range, now, asked.board, asked.group, series, period, limit
             )
         )
+
+    async def agents_on(self, board: str, now: datetime) -> frozenset[str]:
+        """The agents that worked on a board (id) in the last 30 days, as tasks name them."""
+        return await self._store.read(lambda connection: agents_on(connection, board, millis(now)))
 
     async def verify(self) -> list[str]:
         """What the kept sums are not what the tasks' events sum up to; empty: all is well."""

@@ -52,6 +52,19 @@ def tasks_behind(
     return TaskList(tuple(_tasks(connection, numbers)), total)
 
 
+WORKED_WITHIN = 30 * 86_400_000
+"""Milliseconds within which an agent worked on a board to be one of its agents."""
+
+
+def agents_on(connection: Connection, board: str, now: int) -> frozenset[str]:
+    """Hosts and AI agents, as tasks name them, that had a task of this board lately."""
+    asked = (
+        "SELECT DISTINCT t.agent FROM task t JOIN board b ON b.n = t.board_n"
+        " WHERE t.heard_at >= ? AND b.id = ? AND t.agent <> ''"
+    )
+    return frozenset(row[0] for row in connection.exec_driver_sql(asked, (now - WORKED_WITHIN, board)))
+
+
 def _window(range: Range, now: datetime, period: datetime | None) -> Window | None:
     primary, comparison = windows(range, now)
     if period is None:

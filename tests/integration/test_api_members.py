@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,10 +13,11 @@ import pytest
 
 from app.api.application import Application
 from app.model.access import PERMISSIONS, Role
+from app.model.components import Component, ComponentKind
 from app.model.fleet import Agent, Presence, Vitals
 from app.model.ids import KnownIds, id_of
 from app.model.sessions import AiAgent, AiState
-from tests.behind import FilledBoard, bearer, filled, text_of
+from tests.behind import BOARD, CODER, SESSION, FilledBoard, bearer, filled, text_of
 
 PAGE = "http://deck.example"
 NOW = datetime.now(UTC)
@@ -159,6 +161,37 @@ async def test_what_is_wrong_with_a_question_is_never_our_fault(
     client: httpx.AsyncClient, path: str, status: int
 ) -> None:
     assert (await client.get(f"/api/v1/{path}", headers=bearer(Role.ADMIN))).status_code == status
+
+
+async def test_a_board_has_the_agents_that_worked_on_it() -> None:
+    board = board_of(
+        [host("web.01"), host("web-02")],
+        [beat("web.01", 3)],
+        [ai(CODER.key, AiState.IDLE, 5), ai("b", AiState.IDLE, 5)],
+    )
+    async with asking(board) as client:
+        mine = bearer(Role.ADMIN)
+        body = (await client.get(f"/api/v1/agents?board_id={BOARD}", headers=mine)).json()
+        assert {item["key"] for item in body["items"]} == {"web.01", CODER.key}
+        assert body["total"] == 2
+        other = (await client.get(f"/api/v1/agents?board_id={id_of('board', 'no')}", headers=mine)).json()
+        assert (other["items"], other["total"]) == ([], 0)
+
+
+async def test_a_gateway_has_the_agents_whose_sessions_it_tells_of() -> None:
+    board = board_of([host("web-01")], [beat("web-01", 3)], [ai("main", AiState.IDLE, 5), ai("b", AiState.IDLE, 5)])
+    told = replace(SESSION, key="front/agent:main:main", agent="main", gateway="front")
+    gateway = Component("gateway:front", ComponentKind.GATEWAY, "front")
+    snapshot = replace(
+        board.snapshot, sessions={told.key: told}, components={**board.snapshot.components, gateway.key: gateway}
+    )
+    board.publish(snapshot)
+    async with asking(board) as client:
+        mine = bearer(Role.ADMIN)
+        asked = await client.get(f"/api/v1/agents?gateway_id={id_of('gateway', 'front')}", headers=mine)
+        assert [item["key"] for item in asked.json()["items"]] == ["main"]
+        unknown = await client.get(f"/api/v1/agents?gateway_id={id_of('gateway', 'no')}", headers=mine)
+        assert unknown.status_code == 404
 
 
 def test_ids_of_what_is_gone_are_forgotten() -> None:
