@@ -125,8 +125,10 @@ def _overview(
 ) -> bytes:
     """Some of the scores, in an order; for a thread, there may be ten thousand."""
     listed = _sorted(rows, {agent.key: agent for agent in agents}, order)[offset : offset + limit]
-    bodies = [score_body(score, now) for score in Pauses().over(listed)]
-    return msgspec.json.encode({"agents": bodies, "computedAt": iso(now), "total": len(rows)})
+    # one by one: all of them at once would hold up everything else for a tenth of a second
+    bodies = b",".join([msgspec.json.encode(score_body(score, now)) for score in Pauses().over(listed)])
+    rest = msgspec.json.encode({"computedAt": iso(now), "total": len(rows)})
+    return b'{"agents":[%b],%b' % (bodies, rest[1:])
 
 
 def _sorted(rows: Sequence[Score], agents: Mapping[str, AiAgent], order: str) -> list[Score]:

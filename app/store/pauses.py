@@ -11,7 +11,7 @@ _WORK = 0.002
 """Seconds of work after which others may run. Unasked, the interpreter lets them wait for 5 ms, at every turn."""
 _PAUSE = 0.0002
 """Seconds. None at all would give nobody the time to wake up."""
-_LOOK = 32
+_LOOK = 4
 """Steps between two looks at the time."""
 
 

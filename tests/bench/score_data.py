@@ -36,10 +36,10 @@ SELECT day, agent_n, SUM(s), SUM(b), SUM(c), SUM(f), SUM(e), SUM(d), SUM(x), SUM
 """
 
 
-def filled(folder: Path, *, agents: int, sessions: int, days: int) -> Store:
-    """An open store with sessions spread evenly over the days up to `NOW`, each with two tool calls."""
+def filled(folder: Path, *, agents: int, sessions: int, days: int, now: int = NOW) -> Store:
+    """An open store with sessions spread evenly over the days up to `now`, each with two tool calls."""
     folder.mkdir()
-    store = Store.open("", folder, clock=lambda: datetime.fromtimestamp(NOW / 1000, UTC))
+    store = Store.open("", folder, clock=lambda: datetime.fromtimestamp(now / 1000, UTC))
     raw = sqlite3.connect(folder / "watchdeck.db")
     raw.execute("PRAGMA synchronous = OFF")
     raw.execute(
@@ -48,7 +48,7 @@ def filled(folder: Path, *, agents: int, sessions: int, days: int) -> Store:
         " SELECT i, printf('agent-%05d', i), '', '', 0, 0 FROM s",
         (agents,),
     )
-    raw.execute(_SESSIONS, (sessions, NOW - days * DAY, days * DAY, agents))
+    raw.execute(_SESSIONS, (sessions, now - days * DAY, days * DAY, agents))
     for after, fails in ((1, 1), (5001, 0)):
         raw.execute(_TOOLS, (after, fails))
     raw.execute(_DAYS)

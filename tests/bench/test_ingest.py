@@ -1,10 +1,12 @@
-"""Session events a second from a real NATS to disk, beside a plain loop with an ORM session and a commit a message."""
+"""Session events a second from a real NATS to disk, beside two plain loops: objects of an ORM with a commit a message,
+as AgentLens does it, and bare rows of which nothing is worked out."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,30 @@ class _Event(_Base):
     hash: Mapped[str]
 
 
+def bare_rows(file: Path, messages: list[bytes]) -> float:
+    """Events a second: each decoded and inserted as a row with its payload as text, with a commit with FULL for 200
+    messages; no NATS, no sessions, no sums, nothing checked."""
+    raw = sqlite3.connect(file, isolation_level=None)
+    raw.execute("PRAGMA journal_mode = WAL")
+    raw.execute("PRAGMA synchronous = FULL")
+    raw.execute("CREATE TABLE event (id TEXT PRIMARY KEY, session TEXT, agent TEXT, type TEXT, at TEXT, payload TEXT)")
+    count, began = 0, time.perf_counter()
+    for some in parts(messages, 200):
+        rows = []
+        for message in some:
+            decoded = json.loads(message)
+            for each in decoded if isinstance(decoded, list) else [decoded]:
+                told = (each["id"], each["sessionId"], each["agentId"], each["eventType"], each["timestamp"])
+                rows.append((*told, json.dumps(each["payload"])))
+        raw.execute("BEGIN IMMEDIATE")
+        raw.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+        raw.execute("COMMIT")
+        count += len(rows)
+    rate = count / (time.perf_counter() - began)
+    raw.close()
+    return rate
+
+
 def plain_loop(file: Path, messages: list[bytes]) -> float:
     """Events a second: each event an object of the ORM with a hash of the one before it, agent and session looked up
     and changed, and a commit with FULL for each message."""
@@ -148,6 +174,7 @@ async def test_events_a_second_from_the_stream_to_disk(tmp_path: Path, together:
     messages = [json.dumps(part if together > 1 else part[0]).encode() for part in parts(made, together)]
     few = messages[: BASELINE // together]
     baseline = await asyncio.to_thread(plain_loop, tmp_path / "plain.db", few)
+    bare = await asyncio.to_thread(bare_rows, tmp_path / "bare.db", messages)
     with NatsServer(tmp_path / "nats") as server:
         async with client(server.url) as nc:
             await make_stream(nc)
@@ -171,5 +198,6 @@ async def test_events_a_second_from_the_stream_to_disk(tmp_path: Path, together:
             assert await it.events() == EVENTS
             assert await it.store.intake.verify() == []
     print(f"\n  messages of {together}: {rate:,.0f} events/s on disk, {cpu / EVENTS * 1e6:.0f} us of CPU each;", end="")
-    print(f" plain loop {baseline:,.0f} events/s: {rate / baseline:.0f} x")
+    print(f" objects and a commit a message {baseline:,.0f} events/s: {rate / baseline:.0f} x;", end="")
+    print(f" bare rows {bare:,.0f} events/s: {rate / bare:.2f} x")
     assert rate >= LEAST * baseline
