@@ -33,6 +33,7 @@ from app.api.scores import scores
 from app.api.sessions import sessions
 from app.api.sharing import shared_with
 from app.api.tokens import tokens
+from app.api.units import units
 from app.api.weights import weights
 from app.model.access import Permission
 from app.worker.board import Board
@@ -62,6 +63,7 @@ class Application:
         scores(self.gates, board)
         weights(self.gates, board)
         kpis(self.gates, board)
+        units(self.gates, board)
         sessions(self.gates, board)  # the last: its `/api/agents/{id}` takes what no other wants
         self.inner = PollsFirst(StatusFirst(self.routes, pages), polls)
 

@@ -16,6 +16,7 @@ from app.worker.beside import Beside
 if TYPE_CHECKING:
     from app.sources.gateways import Gateways
     from app.sources.inquiry import Inquiry
+    from app.sources.journal import Journal
     from app.store.store import Store
     from app.worker.attention import AttentionDesk
     from app.worker.events import EventLog
@@ -68,6 +69,7 @@ class Board:
     scorekeeper: Scorekeeper | None = None  # what is known of AI agents, their scores and sessions
     beside: Beside = field(default_factory=Beside)  # what is watched without NATS
     gateways: Gateways | None = None  # those that are configured; None: none is
+    journal: Journal | None = None  # reads the logs of the units that are watched
     connected: set[asyncio.Future[Any]] = field(default_factory=set)
     """What needs the NATS connection to end in order: it is kept until all of them are done, for some seconds."""
     _published: asyncio.Event = field(default_factory=asyncio.Event)

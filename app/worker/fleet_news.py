@@ -26,6 +26,7 @@ _SOURCE = {
     ComponentKind.SERVICE: "services",
     ComponentKind.WORKER: "",
     ComponentKind.GATEWAY: "",
+    ComponentKind.UNIT: "",
 }
 """The source that components rest on; none of our own parts, and of what is watched without NATS."""
 
@@ -134,7 +135,8 @@ def _component(old: Component | None, row: Component) -> Iterator[Draft]:
         return
     if old.state != row.state:
         minor = service and row.state.startswith("up ") and old.state.startswith("up ")
-        minor = minor or old.state in ("waiting", "connecting")  # it is seen for the first time
+        first = old.state in ("waiting", "connecting")
+        minor = minor or (first and row.health is Health.OK)  # it is seen for the first time
         why = f": {row.reason}" if row.reason and row.health is not Health.OK else ""
         yield happened(ways(old.state, row.state) + why, _SEVERITY.get(row.health, Severity.INFO), minor=minor)
     if old.version != row.version and old.version and row.version:

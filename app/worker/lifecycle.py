@@ -286,12 +286,18 @@ def _scorekeeper(
 
 def _beside(settings: Settings, board: Board, collector: Collector) -> dict[asyncio.Future[None], str]:
     """What is watched without NATS, as configured; at work."""
+    from app.sources.journal import Journal
+    from app.sources.units import Units
+
     watches: list[Watch] = []
     if settings.gateways:
         from app.sources.gateways import Gateways  # who has none needs neither WebSockets nor signatures
 
         board.gateways = Gateways(settings.gateways, settings.state_dir)
         watches.append(board.gateways)
+    board.journal = journal = Journal(settings.units)
+    if settings.units:
+        watches.append(Units(settings.units, utc_now, restarts=journal.restarts))
     board.beside = beside = Beside(watches)
     beside.on_news = collector.hear
     return {asyncio.create_task(beside.run(board.stopping), name="beside"): "watching beside NATS"}

@@ -50,6 +50,7 @@ from app.model.triage.rules import THRESHOLDS
 from app.model.triage.rules import explain as explain_rule
 from app.model.triage.scores import Scores
 from app.model.triage.thresholds import Thresholds
+from app.model.triage.units import Units
 from app.model.triage.versions import Versions
 
 _NOTHING: Mapping[str, Mapping[str, object]] = MappingProxyType({})
@@ -88,6 +89,7 @@ class Triage:
         self._clocks, self._versions = Clocks(), Versions()
         self._jobs, self._letters = Jobs(), DeadLetters()
         self._scores, self._integrity = Scores(), Integrity()
+        self._units = Units()
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
         self._folded_at: datetime | None = None
@@ -218,6 +220,7 @@ class Triage:
             yield from self._versions.candidates(context)
         yield from self._of_work(context, stale)
         yield from self._integrity.candidates(context)
+        yield from self._units.candidates(context)
         yield from ingest.judge(context)
         if ingest.SOURCE not in stale:
             yield from self._scores.candidates(context, self._raised)

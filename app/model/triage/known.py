@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from app.model.broker import Answer, Consumer, LinkState, Stream
 from app.model.fleet import Agent, Presence, parse_consumer
+from app.model.health import Health
 from app.model.snapshot import Snapshot, SourceStatus
-from app.model.triage import account, agents, consumers, deadletters, ingest, jobs, services, streams
+from app.model.triage import account, agents, consumers, deadletters, ingest, jobs, services, streams, units
 from app.model.triage.candidates import Candidate, Owners
 
 _SOURCES = (
@@ -44,6 +45,9 @@ def vanished(candidate: Candidate, snapshot: Snapshot) -> bool:
 
 def unanswered(candidate: Candidate, snapshot: Snapshot) -> bool:
     """Whether the row that a candidate is about is known by name only at present."""
+    if candidate.source == units.SOURCE:
+        unit = snapshot.components.get(candidate.key)
+        return unit is not None and unit.health is Health.STALE
     if candidate.silent or candidate.source not in (streams.SOURCE, consumers.SOURCE):
         return False
     row = _row(candidate, snapshot)

@@ -34,6 +34,7 @@ from app.model.triage import (
     streamlimits,
     streams,
     unclaimed,
+    units,
     unserved,
     versions,
 )
@@ -266,6 +267,25 @@ RULES = (
         ),
     ),
     RuleText(
+        units.FAILED,
+        "A systemd unit has failed, and systemd does not start it again. WARN of a oneshot unit: its last run failed.",
+        (
+            "a unit that somebody has stopped, or that ended well by itself",
+            "a oneshot unit that has done its work and is inactive",
+            "a unit that is not there, or masked: its row says so",
+        ),
+    ),
+    RuleText(
+        units.RESTARTING,
+        "systemd had to start a unit again several times in a short time; counted from the journal, where it can be "
+        "read, for the time before watching began.",
+        (
+            "a restart or two",
+            "restarts by somebody: systemd does not count them, and begins to count anew",
+            "a unit that it has given up: that is unit.failed",
+        ),
+    ),
+    RuleText(
         scores.FELL,
         "The overall score of an AI agent fell by many points against the window before, or by more than `back` into a "
         "lower band. Never CRIT, and below all others of WARN.",
@@ -310,6 +330,7 @@ THRESHOLDS: Mapping[str, tuple[Threshold, ...]] = MappingProxyType(
         **deadletters.THRESHOLDS,
         **services.THRESHOLDS,
         **gateways.THRESHOLDS,
+        **units.THRESHOLDS,
         **scores.THRESHOLDS,
         **ingest.THRESHOLDS,
         **integrity.THRESHOLDS,

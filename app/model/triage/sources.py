@@ -33,6 +33,7 @@ _NAMES = {
     "deadletters": "dead-letter",
     "services": "service",
     "advisories": "advisory",
+    "units": "unit",
     ingest.SOURCE: "session",
 }
 _JUDGED = frozenset((SourceStatus.WAITING, SourceStatus.FAILED))
