@@ -18,7 +18,10 @@ from app.model.scoring import Bands, DailyScore, Dimension, Mover, Score, ScoreD
 from app.model.sessions import AiAgent, AiState, Session, SessionDetail, SessionStatus, TimelineEvent
 from app.model.snapshot import SourceState, SourceStatus
 from app.model.tasks import Task, TaskList, TaskStatus
+from app.model.units import LogLine, LogPage
 from app.sources.errors import RequestTimeout
+from app.sources.journal import Wanted
+from app.sources.programs import ProgramError
 from app.store.audit import AuditRow
 from app.store.metrics import Asked
 from app.store.timelines import FoundEvent
@@ -254,6 +257,17 @@ class Inquiry:
             raise LookupError(f"there is no {name}")
 
 
+class Journal:
+    """The log of one unit, `web`, with one line; that of `dumb` cannot be read."""
+
+    async def page(self, name: str, wanted: Wanted) -> LogPage:
+        if name == "dumb":
+            raise ProgramError("journalctl does not answer within 4 s")
+        if name != "web":
+            raise KeyError(name)
+        return LogPage(name, "web.service", "user", (LogLine("s=1;i=1", MADE, 6, "ready", "web", 42),), newer="s=1;i=1")
+
+
 @dataclass(slots=False, eq=False)
 class FilledBoard(Board):
     """A board with everything behind it."""
@@ -261,6 +275,7 @@ class FilledBoard(Board):
     store: Any = field(default_factory=Store)
     attention: Any = field(default_factory=Desk)
     inquiry: Any = field(default_factory=Inquiry)
+    journal: Any = field(default_factory=Journal)
 
 
 def filled(**changed: Any) -> FilledBoard:

@@ -13,6 +13,7 @@ from app.model.metrics import Dashboard, Range, Series
 from app.model.scoring import ScoreDetail
 from app.model.sessions import SessionDetail, SessionList
 from app.model.tasks import TaskList
+from app.model.units import LogPage
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -159,6 +160,31 @@ class TasksOf(Question[TaskList]):
             "limit": str(self.limit),
         }
         return f"/api/v1/tasks?{urlencode({name: value for name, value in asked.items() if value})}"
+
+
+@dataclass(frozen=True)
+class LogsOf(Question[LogPage]):
+    """Lines of a unit's log: the newest, or those before (`older`) or after a cursor; of this priority or more
+    urgent, with this text in them."""
+
+    name: str
+    cursor: str = ""
+    older: bool = True
+    limit: int = 200
+    priority: int = 7
+    contains: str = ""
+    answer = LogPage
+
+    @property
+    def path(self) -> str:
+        asked: dict[str, str | int] = {"limit": self.limit}
+        if self.cursor:
+            asked |= {"cursor": self.cursor, "direction": "older" if self.older else "newer"}
+        if self.priority < 7:
+            asked["priority"] = self.priority
+        if self.contains:
+            asked["contains"] = self.contains
+        return f"/api/v1/units/{_part(self.name)}/logs?{urlencode(asked)}"
 
 
 def _part(name: str) -> str:

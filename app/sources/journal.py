@@ -82,8 +82,8 @@ class Journal:
         oldest, newest = (ends[0], ends[-1]) if ends else ("", "")
         return LogPage(
             unit.name, unit.unit, unit.scope, Masked().over(lines),
-            older=(oldest if more else "") if backwards else wanted.cursor,
-            newer=(wanted.cursor or newest) if backwards else newest or wanted.cursor,
+            older=(oldest if more else "") if backwards else oldest or wanted.cursor,
+            newer=newest or wanted.cursor,
             looked_at=gathering.looked_at, partly=more and len(lines) < wanted.limit,
         )  # fmt: skip
 
