@@ -150,7 +150,7 @@ def test_what_cannot_be_asked_is_last_known_neither_raised_nor_cleared() -> None
 
 def test_units_do_not_wait_for_nats() -> None:
     scene = Scene()
-    scene.connection = Connection(LinkState.CONNECTING, since=scene.ago(3600), error="refused")
+    scene.connection = Connection(LinkState.DOWN, since=scene.ago(3600), error="refused")
     crashed(scene)
     found = scene.look()
     assert not found[FAILED].last_known
