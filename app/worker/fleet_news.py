@@ -135,8 +135,8 @@ def _component(old: Component | None, row: Component) -> Iterator[Draft]:
         return
     if old.state != row.state:
         minor = service and row.state.startswith("up ") and old.state.startswith("up ")
-        first = old.state in ("waiting", "connecting")
-        minor = minor or (first and row.health is Health.OK)  # it is seen for the first time
+        first = old.state == "connecting" or (old.state == "waiting" and row.health is Health.OK)
+        minor = minor or first  # it is seen for the first time
         why = f": {row.reason}" if row.reason and row.health is not Health.OK else ""
         yield happened(ways(old.state, row.state) + why, _SEVERITY.get(row.health, Severity.INFO), minor=minor)
     if old.version != row.version and old.version and row.version:
