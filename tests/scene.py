@@ -152,7 +152,6 @@ class Scene:
             components=dict(self.components),
             deadletters=dict(self.letters),
             services=dict(self.services),
-            components=dict(self.components),
             ai=dict(self.ai),
             scores=dict(self.scores),
             marks=self._marks(),
