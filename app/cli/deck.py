@@ -143,6 +143,7 @@ def _options(settings: Settings, env: Mapping[str, str]) -> DeckOptions:
         read_only=settings.read_only or not settings.actions,
         hands_off=settings.read_only,
         contexts=partial(list_contexts, env),
+        doctor=partial(_doctor, settings, env),
         site=settings.nats.context,
         target=clean(scrub(f"{settings.nats.url} ({settings.nats.origin})")),
         state_dir=settings.state_dir,
@@ -150,6 +151,12 @@ def _options(settings: Settings, env: Mapping[str, str]) -> DeckOptions:
         views=settings.views,
         thresholds=settings.thresholds,
     )
+
+
+def _doctor(settings: Settings, env: Mapping[str, str]) -> str:
+    from app.cli.doctor import examine
+
+    return examine(settings, env)[1]
 
 
 def plain_terminal(env: Mapping[str, str]) -> bool:

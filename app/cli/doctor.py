@@ -33,6 +33,11 @@ _SOUND_SQLITE = (3, 51, 3)
 _REPAIRED = ((3, 44, 6), (3, 50, 7))
 
 
+_VERDICTS = {
+    Grade.OK: "all is well",
+    Grade.WARN: "it works, with warnings",
+    Grade.FAIL: "something does not work",
+}
 _GLYPHS = {Grade.OK: Health.OK, Grade.WARN: Health.WARN, Grade.FAIL: Health.CRIT}
 
 
@@ -41,19 +46,27 @@ def run_doctor(settings: Settings, env: Mapping[str, str], origins: Collection[s
 
     `origins`: of pages that should be let in, besides the configured ones.
     """
+    worst, told = examine(settings, env, origins)
+    say(told)
+    return int(worst)
+
+
+def examine(settings: Settings, env: Mapping[str, str], origins: Collection[str] = ()) -> tuple[Grade, str]:
+    """The worst of all checks, and all of them as lines for people. Takes seconds where something does not answer; not
+    to be called in a running loop."""
     checks = [*_settings(settings), *_state(settings, env)]
     seen = asyncio.run(look(settings, ("streams",)))
     checks += _worker(settings, seen)
     if seen.by_worker:
         checks += asyncio.run(verify(settings, [*settings.http.cors_origins, *origins]))
     checks += [*_nats(settings, seen), *_terminal(env)]
+    lines = []
     for check in checks:
-        say(f"{_GLYPHS[check.grade].glyph} {check.name:<12} {clean(scrub(check.said))}")
+        lines.append(f"{_GLYPHS[check.grade].glyph} {check.name:<12} {clean(scrub(check.said))}")
         if check.advice:
-            say(f"  {'':<12} {clean(scrub(check.advice))}")
+            lines.append(f"  {'':<12} {clean(scrub(check.advice))}")
     worst = max(check.grade for check in checks)
-    say({Grade.OK: "all is well", Grade.WARN: "it works, with warnings", Grade.FAIL: "something does not work"}[worst])
-    return int(worst)
+    return worst, "\n".join([*lines, _VERDICTS[worst]])
 
 
 def _settings(settings: Settings) -> Iterator[Check]:

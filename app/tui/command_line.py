@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from asyncio import to_thread
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +42,10 @@ class CommandLine:
             await self._actions.show_view(call.name)
         elif call.name in ("agent", "stream", "consumer"):
             await self._open_named(call.name, call.arguments)
+        elif call.name == "job":
+            await self._actions.open_ref(f"job:{self._begun(call.rest, self._app.picture.snapshot.jobs)}")
         elif call.name == "session":
-            await self._actions.open_ref(f"session:{self._session(call.rest)}")
+            await self._actions.open_ref(f"session:{self._begun(call.rest, self._app.picture.snapshot.sessions)}")
         elif call.name == "filter":
             self._app.prompts.take_filter(call.rest)
         else:
@@ -80,12 +83,35 @@ class CommandLine:
             await self._range(rest)
         elif name == "weights":
             await app.weights.command(rest)
+        elif name == "doctor":
+            self._doctor()
         elif name == "log":
             await self._log()
         elif name == "screenshot":
             self._screenshot(rest)
         elif name == "quit":
             app.app.exit()
+
+    def _doctor(self) -> None:
+        """Shows what is found once it is; meanwhile the deck goes on."""
+        look = self._app.options.doctor
+        if look is None:
+            self._app.say("nobody to ask here: watchdeck doctor does it outside")
+            return
+        self._app.say("looking at everything …")
+        self._app.app.run_worker(self._examined(look), group="doctor", exclusive=True, exit_on_error=False)
+
+    async def _examined(self, look: Callable[[], str]) -> None:
+        try:
+            told = await to_thread(look)
+        except Exception as fault:
+            self._app.say(f"doctor failed: {type(fault).__name__}", error=True)
+            return
+        await self._show_text("Doctor", told)
+
+    async def _show_text(self, name: str, told: str) -> None:
+        await self._app.stacks.push(self._app.body, TextPage(self._app, self._app.stacks.page, name, told))
+        self._app.page_changed()
 
     def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
         from app.model.triage.rules import RULES
@@ -104,9 +130,7 @@ class CommandLine:
         except ThresholdError as fault:
             self._app.say(f"[thresholds]: {fault}", error=True)
         else:
-            page = TextPage(self._app, self._app.stacks.page, rule, told)
-            await self._app.stacks.push(self._app.body, page)
-            self._app.page_changed()
+            await self._show_text(rule, told)
 
     def _namespaces(self, place: int, before: Sequence[str]) -> Iterable[str]:
         return self._app.namespaces.choices() if place == 0 else ()
@@ -187,9 +211,9 @@ class CommandLine:
         snapshot = self._app.picture.snapshot
         return dict.fromkeys([*snapshot.ai, *(score.agent for score in snapshot.scores.values())])
 
-    def _session(self, wanted: str) -> str:
-        """A session by its id or, of those that are listed, by how the id of one alone begins."""
-        known = self._app.picture.snapshot.sessions
+    @staticmethod
+    def _begun(wanted: str, known: Mapping[str, object]) -> str:
+        """A job or session by its id or, of those that are listed, by how the id of one alone begins."""
         begun = [key for key in known if key.startswith(wanted)]
         return begun[0] if len(begun) == 1 and wanted not in known else wanted
 
@@ -199,8 +223,8 @@ class CommandLine:
             return [*(agent.hostname for agent in snapshot.agents.values()), *self._ai()]
         if kind in ("stream", "consumer") and place == 0:
             return [stream.label for stream in snapshot.streams.values()]
-        if kind == "session" and place == 0:
-            return list(snapshot.sessions)
+        if kind in ("job", "session") and place == 0:
+            return list(snapshot.section(f"{kind}s"))
         if kind == "consumer" and place == 1:
             stream = self._named("stream", before[:1])
             return [picture.consumer_label(consumer.name) for consumer in picture.consumers_of_stream(stream)]
@@ -210,6 +234,7 @@ class CommandLine:
         named = [
             Command("agent", "open an agent", "NAME", lambda p, b: self._choices("agent", p, b), 1),
             Command("consumer", "open a consumer", "STREAM NAME", lambda p, b: self._choices("consumer", p, b), 2),
+            Command("job", "open a job", "ID", lambda p, b: self._choices("job", p, b), 1),
             Command("session", "open a session, listed or not", "ID", lambda p, b: self._choices("session", p, b), 1),
             Command("stream", "open a stream", "NAME", lambda p, b: self._choices("stream", p, b), 1),
         ]
@@ -233,6 +258,7 @@ class CommandLine:
             Command("window", "over how many days scores are shown", "DAYS", least=1),
             Command("range", "how far back metrics look", "24h … 1y", lambda p, b: _RANGES if p == 0 else (), 1),
             Command("weights", "how much each dimension of a score counts, for everybody", "[30 20 20 15 15 | reset]"),
+            Command("doctor", "looks at everything that watchdeck needs, and says what is wrong"),
             Command("log", "the end of the worker's log"),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),
             Command("quit", "leave"),

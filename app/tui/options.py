@@ -34,6 +34,8 @@ class DeckOptions:
     `monotonic` and `wall` are the clocks, in seconds and as aware UTC. `keymap`, `views` and `thresholds` are
     `[keys]`, `[views.*]` and `[thresholds]` of the configuration. `read_only`: nothing outside can be changed from
     here; `hands_off`: nor what people have said about findings. `contexts` names the NATS contexts that there are.
+    `doctor` looks at everything that watchdeck needs and tells it in lines; it may take seconds, and is asked in a
+    thread.
     """
 
     ascii: bool = False
@@ -48,5 +50,6 @@ class DeckOptions:
     views: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     contexts: Callable[[], Sequence[str]] = _none
+    doctor: Callable[[], str] | None = None
     monotonic: Callable[[], float] = monotonic
     wall: Callable[[], datetime] = _utc_now

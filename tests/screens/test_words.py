@@ -13,7 +13,7 @@ from app.model.findings import Attention, Finding, Severity
 from app.tui import commands
 from app.tui.commands import Command, CommandError
 from app.tui.keys import TABLE
-from tests.literals import ago, calm, findings, fleet, keyed, machine
+from tests.literals import ago, calm, findings, fleet, jobs, keyed, machine
 from tests.screens.driving import driving
 
 COMMANDS = (
@@ -252,3 +252,52 @@ async def test_a_defect_shows_where_and_no_values() -> None:
 
 def test_machine_ids_are_those_of_the_names() -> None:
     assert len(machine("web-03")) == 32
+
+
+async def test_doctor_is_asked_from_the_deck() -> None:
+    def examined() -> str:
+        return "● nats         nats://nats-1:4222\n▲ sqlite       " + "too old " * 20 + "\nit works, with warnings"
+
+    async with driving(fleet(), doctor=examined) as deck:
+        await deck.burst(":doctor\r")
+        await deck.until(lambda: "it works, with warnings" in deck.text)
+        assert deck.lines[1].strip() == "Overview › Doctor"
+        await deck.press("escape")
+        assert deck.lines[1].startswith(" ✗")
+
+
+async def test_a_doctor_that_breaks_or_is_not_here_is_said() -> None:
+    def broken() -> str:
+        raise OSError("secret")
+
+    async with driving(fleet(), doctor=broken) as deck:
+        await deck.burst(":doctor\r")
+        await deck.until(lambda: "doctor failed: OSError" in deck.text)
+        assert "secret" not in deck.text
+    async with driving(fleet()) as deck:
+        await deck.burst(":doctor\r")
+        assert "nobody to ask here: watchdeck doctor does it outside" in deck.text
+
+
+async def test_a_job_is_opened_by_its_id_or_how_it_begins() -> None:
+    async with driving(fleet()) as deck:
+        await deck.burst(f":job {jobs()[5].key}\r")
+        assert deck.lines[1].strip().endswith("› 00000006")
+        await deck.burst("5")
+        await deck.burst(":job 00000003\r")
+        assert deck.lines[1].strip() == "Jobs › 00000003"
+
+
+async def test_points_of_a_list_keep_their_indent() -> None:
+    async with driving(fleet()) as deck:
+        await deck.burst(":explain consumer.losing\r")
+        place = next(at for at, line in enumerate(deck.lines) if "one that catches up" in line)
+        assert deck.lines[place].startswith("  - one that")
+        assert deck.lines[place + 1].startswith("    keeps")
+
+
+async def test_loose_dead_letters_stand_in_the_pane_of_jobs() -> None:
+    async with driving(fleet(), size=(200, 50)) as deck:
+        assert {"jobs", "deadletters"} <= deck.feed.watched
+    async with driving(fleet(), size=(80, 24)) as deck:
+        assert not {"jobs", "deadletters"} & deck.feed.watched

@@ -96,7 +96,7 @@ class OverviewPage(Page):
     @property
     def sections(self) -> frozenset[str]:
         """What its lines and panes show. The job queue only where there is a pane for it: its line needs figures."""
-        wanted = frozenset({"findings"}).union(*(view.sections for view in self._views if view.id != "jobs"))
+        wanted = frozenset({"findings"}).union(*(view.sections for view in self._views))
         return wanted if self._jobs_shown else wanted - {"jobs", "deadletters"}
 
     @property

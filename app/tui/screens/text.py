@@ -15,7 +15,7 @@ from widgets.cells import wrap_cells
 
 
 class TextPage(Page):
-    """Shows a text under a name; long lines are broken, indented ones keep their indent."""
+    """Shows a text under a name; long lines are broken, indented ones and points of a list keep their indent."""
 
     kind: ClassVar[str] = "help"
 
@@ -55,5 +55,9 @@ def _broken(part: str, width: int) -> list[Line]:
         return [BLANK]
     if cell_len(part) <= width:
         return [words(f"  {part}")]
-    indent = " " * (len(part) - len(part.lstrip()))
-    return [words(f"  {indent}{piece}") for piece in wrap_cells(part, width - len(indent))]
+    body = part.lstrip()
+    indent = " " * (len(part) - len(body))
+    bullet = "- " if body.startswith("- ") else ""
+    pieces = wrap_cells(body.removeprefix(bullet), width - len(indent) - len(bullet))
+    heads = [bullet, *[" " * len(bullet)] * (len(pieces) - 1)]
+    return [words(f"  {indent}{head}{piece}") for head, piece in zip(heads, pieces, strict=True)]
