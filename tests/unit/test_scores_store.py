@@ -235,13 +235,28 @@ def histories(draw: st.DrawFn) -> tuple[int, int, list[tuple[list[SessionEvent],
     return window, start, [(batch, draw(STEPS)) for batch in batches]
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+_SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=_SLOW)
 @given(histories())
 def test_scores_are_what_a_plain_reading_gives(
     bench: Bench, history: tuple[int, int, list[tuple[list[SessionEvent], int]]]
 ) -> None:
+    require_plain_at_each_step(bench, history)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@settings(max_examples=2000, deadline=None, suppress_health_check=_SLOW)
+@given(histories())
+def test_scores_are_what_a_plain_reading_gives_at_length(
+    bench: Bench, history: tuple[int, int, list[tuple[list[SessionEvent], int]]]
+) -> None:
+    require_plain_at_each_step(bench, history)
+
+
+def require_plain_at_each_step(bench: Bench, history: tuple[int, int, list[tuple[list[SessionEvent], int]]]) -> None:
     bench.emptied()
     window, bench.now, batches = history
     arrived: list[SessionEvent] = []
@@ -251,6 +266,7 @@ def test_scores_are_what_a_plain_reading_gives(
         require_all(bench, arrived, window)
         bench.now += step
         require_all(bench, arrived, window)
+    assert bench.run(bench.store.intake.verify()) == []
 
 
 @pytest.mark.parametrize("window", [1, 7, 14, 15, 20, 29, 30, 90])
