@@ -132,7 +132,7 @@ class _Walk:
     def _take(self, host: str, what: str) -> None:
         top = self._tops[host]
         again = what in _BEGINS and top in ("failed", "skipped")
-        if again or RANK.get(what, 0) > RANK.get(top, -1):
+        if again or RANK[what] > RANK.get(top, 0):
             self._tops[host] = what
         self._begun = self._begun or what in _WORK
 
@@ -140,6 +140,6 @@ class _Walk:
         """As OSAPI derives it; a host that will take it only later is already waited for."""
         if not self._begun:
             return JobStatus.SUBMITTED
-        if not all(self._tops.values()):
+        if not all(map(RANK.get, self._tops.values())):
             return JobStatus.PROCESSING
         return status_by_names(self._tops)

@@ -25,6 +25,7 @@ from app.model.metrics import (
     WorkCompared,
     WorkPoint,
 )
+from app.store.raw import rows
 from app.store.sessionrows import instant, millis
 from app.store.sightings import counted
 from app.store.tasksums import COLUMNS, CYCLE, DAY, ENTERED, EVENTS, FAILED, HANDED_IN, HOUR, OF_ROWS, STANDING
@@ -34,6 +35,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _SUMS = ", ".join(f"SUM({name})" for name in COLUMNS)
 _ZEROS = (0,) * len(COLUMNS)
 _IN_AN_HOUR = 3_600_000
+_FEW = 20_000
+"""Tasks whose times are sorted here, with fewer steps than in the database."""
 Values = Sequence[int]
 
 
@@ -81,20 +84,21 @@ def dashboard(connection: Connection, range: Range, now: datetime, board: str = 
 
 def boards_of(connection: Connection, board: str, group: str) -> Boards:
     """The boards, and which of them are looked at. A board or group that is not known has no tasks."""
-    rows = connection.exec_driver_sql(
+    every = rows(
+        connection,
         "SELECT n, id, name, group_id, group_name, inbox, in_progress, review, done FROM board"
-        " ORDER BY name, group_name, n"
-    ).all()
-    chosen = [row for row in rows if (not board or row[1] == board) and (not group or row[3] == group)]
+        " ORDER BY name, group_name, n",
+    )
+    chosen = [row for row in every if (not board or row[1] == board) and (not group or row[3] == group)]
     standing = [sum(row[place] for row in chosen) for place in (5, 6, 7, 8)]
     where = ""
     if board or group:
         where = f" AND board_n IN ({', '.join(str(int(row[0])) for row in chosen) or '-1'})"
     return Boards(
-        tuple(TaskBoard(row[1], row[2], row[3], row[4]) for row in rows),
+        tuple([TaskBoard(row[1], row[2], row[3], row[4]) for row in every]),
         where,
         (standing[0], standing[1], standing[2], standing[3]),
-        sum(sum(row[5:9]) for row in rows),
+        sum(sum(row[5:9]) for row in every),
     )
 
 
@@ -106,7 +110,8 @@ def _slices(connection: Connection, bucket: Bucket, where: str, edges: Sequence[
     cut = {at // length for at in cuts}
     found = [
         Slice(row[0] * length, (row[0] + 1) * length - 1, row[1:])
-        for row in connection.exec_driver_sql(
+        for row in rows(
+            connection,
             f"SELECT {unit}, {_SUMS} FROM {table} WHERE {unit} >= ?{where} GROUP BY {unit}",  # noqa: S608
             (min(cut),),
         )
@@ -122,7 +127,8 @@ def _slices(connection: Connection, bucket: Bucket, where: str, edges: Sequence[
 def _hours_around(connection: Connection, where: str, at: int) -> Iterator[Slice]:
     """The hours of an edge's day, without its own."""
     begin, own = at // DAY * 24, at // HOUR
-    for row in connection.exec_driver_sql(
+    for row in rows(
+        connection,
         f"SELECT hour, {_SUMS} FROM task_hour WHERE hour BETWEEN ? AND ?{where} GROUP BY hour",  # noqa: S608
         (begin, begin + 23),
     ):
@@ -136,7 +142,8 @@ def _hour_of(connection: Connection, where: str, at: int) -> Iterator[Slice]:
     end = begin + HOUR - 1
     parts = {-1: (begin, at - 1), 0: (at, at), 1: (at + 1, end)}
     side = "CASE WHEN at < ? THEN -1 WHEN at = ? THEN 0 ELSE 1 END"
-    for row in connection.exec_driver_sql(
+    for row in rows(
+        connection,
         f"SELECT {side}, {OF_ROWS} FROM task_event WHERE at BETWEEN ? AND ?{where} GROUP BY 1",  # noqa: S608
         (at, at, begin, end),
     ):
@@ -194,14 +201,23 @@ class _Told:
         """Hours, of the seven days before the window's end; between the middle two of an even number."""
         where = f"cycle IS NOT NULL AND at BETWEEN ? AND ?{self._boards.where}"
         within = (millis(self._window.ends - _MEDIAN_OF), self._ends)
-        counting = f"SELECT COUNT(*) FROM task_event WHERE {where}"  # noqa: S608
-        count = int(self._connection.exec_driver_sql(counting, within).scalar_one())
+        asked = f"SELECT cycle FROM task_event WHERE {where}"  # noqa: S608
+        cycles = self._column(f"{asked} LIMIT ?", *within, _FEW)
+        count = len(cycles)
+        if count == _FEW:  # more than is wanted in memory: have them sorted where they are
+            counting = f"SELECT COUNT(*) FROM task_event WHERE {where}"  # noqa: S608
+            count = self._column(counting, *within)[0]
         if not count:
             return None
-        asked = f"SELECT cycle FROM task_event WHERE {where} ORDER BY cycle LIMIT ? OFFSET ?"  # noqa: S608
-        middle = (2 - count % 2, (count - 1) // 2)
-        cycles = [int(row[0]) for row in self._connection.exec_driver_sql(asked, (*within, *middle))]
-        return sum(cycles) / len(cycles) / _IN_AN_HOUR
+        first, many = (count - 1) // 2, 2 - count % 2
+        if count < _FEW:
+            middle = sorted(cycles)[first : first + many]
+        else:
+            middle = self._column(f"{asked} ORDER BY cycle LIMIT ? OFFSET ?", *within, many, first)
+        return sum(middle) / many / _IN_AN_HOUR
+
+    def _column(self, asked: str, *values: int) -> list[int]:
+        return [value for (value,) in rows(self._connection, asked, values)]
 
 
 def _bucketed(slices: Iterable[Slice], bounds: Sequence[int]) -> list[list[int]]:
@@ -229,8 +245,8 @@ def _standing(slices: Sequence[Slice], last: Sequence[int], bounds: Sequence[int
     return found[::-1]
 
 
-def _total(rows: Iterable[Values]) -> Values:
-    return [sum(column) for column in zip(*rows, strict=True)] or _ZEROS
+def _total(sums: Iterable[Values]) -> Values:
+    return [sum(column) for column in zip(*sums, strict=True)] or _ZEROS
 
 
 def _hours(sums: Values) -> float | None:

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.model.metrics import Dashboard, Range, Series
@@ -49,12 +49,16 @@ class Asked:
 class _Made:
     dashboard: Dashboard
     state: tuple[int, int]
-    rests_until: float
+    rests_until: datetime
     dear: bool
+
+    def serves(self, state: tuple[int, int], now: datetime) -> bool:
+        """Whether it is still good enough."""
+        return self.dashboard.at <= now < self.rests_until and (self.dear or self.state == state)
 
 
 class Metrics:
-    """The tasks of one store. Everything may raise StoreFailed. `generation` rises when a job changed a task."""
+    """The tasks of one store. Everything may raise StoreFailed. `generation` rises with what is written here."""
 
     def __init__(self, store: Access, changes: Changes) -> None:
         self._store = store
@@ -78,6 +82,7 @@ class Metrics:
         for first in range(0, len(seen), AT_ONCE):
             some = dict(seen[first : first + AT_ONCE])
             await self._store.write(lambda connection, some=some: see_hosts(connection, some))  # type: ignore[misc]
+            self.generation += 1
 
     async def dashboard(self, asked: Asked, now: datetime) -> Dashboard:
         """Everything of a range that ends now. One that was just made is given again if nothing changed since; one that
@@ -85,14 +90,14 @@ class Metrics:
         async with self._locks[asked]:
             state, clock = (self.generation, self._changes.tasks), time.monotonic()
             kept = self._made.get(asked)
-            if kept is not None and clock < kept.rests_until and (kept.dear or kept.state == state):
+            if kept is not None and kept.serves(state, now):
                 return kept.dashboard
             found = await self._store.read(
                 lambda connection: dashboard(connection, asked.range, now, asked.board, asked.group)
             )
             took = time.monotonic() - clock
-            self._forget_old(clock)
-            self._made[asked] = _Made(found, state, clock + took + REST * took, took > DEAR)
+            self._forget_old(now)
+            self._made[asked] = _Made(found, state, now + timedelta(seconds=(1 + REST) * took), took > DEAR)
         return found
 
     async def tasks(
@@ -113,8 +118,8 @@ class Metrics:
         """What the kept sums are not what the tasks' events sum up to; empty: all is well."""
         return await self._store.read(tasksums.differences)
 
-    def _forget_old(self, clock: float) -> None:
+    def _forget_old(self, now: datetime) -> None:
         if len(self._made) >= _KEPT_MOST:
-            self._made = {asked: made for asked, made in self._made.items() if made.rests_until > clock}
+            self._made = {asked: made for asked, made in self._made.items() if made.rests_until > now}
         if len(self._locks) >= 10 * _KEPT_MOST:
             self._locks = defaultdict(asyncio.Lock, {a: lock for a, lock in self._locks.items() if lock.locked()})

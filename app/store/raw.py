@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
@@ -73,3 +75,14 @@ def over(raw: sqlite3.Connection, *, begin: str) -> Connection:
         connection.exec_driver_sql(begin)
 
     return engine.connect()
+
+
+def rows(connection: Connection, asked: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement, as plain tuples: SQLAlchemy's cost more than finding them where there are many small
+    statements."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(asked, values)
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()

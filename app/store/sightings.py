@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
+from app.store.raw import rows
+
 GAP = 23 * 3_600_000
 """Milliseconds that two sightings of one stretch are apart at most; less than the shortest window that is asked for."""
 AI, HOST = 0, 1
@@ -85,7 +87,7 @@ def _numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def counted(connection: Connection, begins: int, ends: int) -> int:
     """How many agents of either kind were seen between two instants, both included, that are a day or more apart."""
     asked = "SELECT COUNT(*) FROM (SELECT DISTINCT kind, agent_n FROM seen WHERE until >= ? AND since <= ?) AS agents"
-    return int(connection.exec_driver_sql(asked, (begins, ends)).scalar_one())
+    return int(rows(connection, asked, (begins, ends))[0][0])
 
 
 def _stretches(parts: Iterable[Stretch]) -> list[Stretch]:

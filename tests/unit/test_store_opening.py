@@ -16,8 +16,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from app.model.access import Role
+from app.model.metrics import Range
+from app.model.sessions import SessionEvent
 from app.store import opening
 from app.store.errors import StoreRefused
+from app.store.intake import Arrived
+from app.store.metrics import Asked
 from app.store.migrations import SCHEMA, migrate
 from app.store.raw import open_to_write, over
 from app.store.store import Store
@@ -132,6 +136,27 @@ async def test_an_older_schema_is_brought_up_with_what_is_in_it(
     monkeypatch.setattr(opening, "migrate", step)
     store = opened(tmp_path)
     assert (store.id, store.trouble, brought) == (before, "", ["1"])
+    await store.close()
+
+
+async def test_a_store_without_tasks_is_brought_up_with_when_its_agents_were_seen(tmp_path: Path) -> None:
+    """Of the schema before tasks: sessions are in it, and what they say of when their agents were seen is kept."""
+    store = opened(tmp_path)
+    hour, day = 3_600_000, 86_400_000
+    for session, at in (("a", 0), ("a", hour), ("b", 10 * hour), ("c", 3 * day)):
+        event = SessionEvent(session, "coder", "custom", "info", at, {"type": "x", "data": {}})
+        await store.intake.take([Arrived(event)])
+    asked = "SELECT kind, agent_n, since, until FROM seen"
+    seen = await store.read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(asked)])
+    assert seen == [(0, 1, 0, 10 * hour), (0, 1, 3 * day, 3 * day)]
+    await store.close()
+    made_since = ("board", "task", "task_event", "task_hour", "task_day", "host", "seen")
+    change(tmp_path, *(f"DROP TABLE {name}" for name in made_since))
+    change(tmp_path, "UPDATE alembic_version SET version_num = '0002'")
+    store = opened(tmp_path)
+    assert store.trouble == ""
+    assert await store.read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(asked)]) == seen
+    assert (await store.metrics.dashboard(Asked(Range.DAY), NOW)).tasks == 0
     await store.close()
 
 
