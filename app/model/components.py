@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from app.model.fleet import Condition
 from app.model.health import Health
+from app.model.probes import Probe
 from app.model.units import Unit
 
 
@@ -27,7 +28,7 @@ class ComponentKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Component:
     """One part. `key` begins with its kind: `control:controller.web_01`, `control:controller.web_01/controller.api`,
-    `agent:agent.facts`, `worker:store`, `service:NAME`, `unit:NAME`.
+    `agent:agent.facts`, `worker:store`, `service:NAME`, `unit:NAME`, `probe:NAME`, `probe:NAME/CHECK`.
 
     `cpu` in percent of one core, `rss` in bytes, `latency` in seconds, `requests` per second, `errors` a share.
     """
@@ -53,6 +54,7 @@ class Component:
     conditions: tuple[Condition, ...] = ()
     hosts: int = 0  # of a row folded over hosts: how many there are
     unit: Unit | None = None  # of a systemd unit
+    probe: Probe | None = None  # of what is probed; parts have none
 
 
 @dataclass(frozen=True, slots=True)

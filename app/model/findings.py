@@ -126,6 +126,10 @@ class Finding:
         )
 
 
+BESIDE = ("probe.", "gateway.", "unit.")
+"""Beginnings of rules about what is watched without NATS: they hold whatever becomes of the connection."""
+
+
 LEAST = frozenset(("score.fell",))
 """Rules whose findings are below all others of their severity: they tell of days, not of now."""
 

@@ -7,7 +7,7 @@ from app.model.findings import Step
 from app.model.fleet import Agent
 from app.model.jobs import DeadLetter, Job
 from app.model.snapshot import Site, Snapshot
-from app.model.triage import units
+from app.model.triage import probes, units
 from app.model.triage.steps import command, nats, osapi, quotable, steps
 
 
@@ -30,8 +30,9 @@ def remedies(ref: str, snapshot: Snapshot) -> tuple[Step, ...]:
         return _agent(agent)
     if kind == "job" and (job := snapshot.jobs.get(key)) is not None:
         return _job(job, snapshot)
-    if kind == "component" and (component := snapshot.components.get(key)) is not None and component.unit is not None:
-        return units.about(component, snapshot.components)
+    if kind == "component" and (component := snapshot.components.get(key)) is not None:
+        of_unit = component.unit is not None
+        return units.about(component, snapshot.components) if of_unit else probes.remedies(component)
     if kind == "deadletter" and (letter := snapshot.deadletters.get(key)) is not None:
         return _letter(letter, snapshot)
     return ()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.feed.protocol import FeedState
 from app.model import text
 from app.model.broker import Cause, Connection, LinkState
+from app.model.components import ComponentKind
 from app.model.snapshot import SourceStatus
 from app.tui.lines import BLANK, Line, words
 from app.tui.picture import Picture
@@ -15,6 +16,8 @@ NO_JETSTREAM = ("10039", "10076")
 """Error codes of the JetStream API that mean: not enabled for this account."""
 
 
+BESIDE = frozenset((ComponentKind.PROBE, ComponentKind.GATEWAY, ComponentKind.UNIT))
+"""Kinds of components that are watched without NATS."""
 CONTEXTS_NAMED = 5
 """Contexts that are named on the page; `c` shows them all."""
 
@@ -28,6 +31,8 @@ def opening(picture: Picture, running: float, target: str = "", contexts: Sequen
     snapshot = picture.snapshot
     if snapshot.at is None:
         return [BLANK, *_no_worker(picture, running, target)]
+    if any(row.kind in BESIDE for row in snapshot.components.values()):
+        return []  # there is something to see whatever NATS does
     connection = snapshot.site.connection
     if snapshot.streams or snapshot.agents or _had_facts(picture):
         return _nothing_in_it(picture)

@@ -63,7 +63,8 @@ def components_line(picture: Picture) -> str:
         return " · ".join(list(named)[:3]) + more
     kinds = Counter(row.kind for row in rows if not row.parent)
     words = ((ComponentKind.CONTROL, "of the fleet"), (ComponentKind.AGENT, "of its agents"),
-             (ComponentKind.SERVICE, "services"), (ComponentKind.WORKER, "of watchdeck"))  # fmt: skip
+             (ComponentKind.SERVICE, "services"), (ComponentKind.PROBE, "probed"),
+             (ComponentKind.WORKER, "of watchdeck"))  # fmt: skip
     return " · ".join(f"{kinds[kind]} {word}" for kind, word in words if kinds[kind])
 
 

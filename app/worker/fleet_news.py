@@ -27,6 +27,7 @@ _SOURCE = {
     ComponentKind.WORKER: "",
     ComponentKind.GATEWAY: "",
     ComponentKind.UNIT: "",
+    ComponentKind.PROBE: "",
 }
 """The source that components rest on; none of our own parts, and of what is watched without NATS."""
 
@@ -124,6 +125,8 @@ def _component(old: Component | None, row: Component) -> Iterator[Draft]:
     if row.key == "worker:nats" or (row.kind is ComponentKind.AGENT and row.parent):
         return
     subject = f"{row.name} · {row.host}" if row.host and row.kind is ComponentKind.CONTROL else row.name
+    if row.kind is ComponentKind.PROBE and row.parent:
+        subject = f"{row.parent.partition(':')[2].strip('/')} › {row.name}"
     service, entry = row.kind is ComponentKind.SERVICE, row.kind is ComponentKind.CONTROL and not row.parent
 
     def happened(what: str, severity: Severity = Severity.INFO, *, minor: bool = False) -> Draft:

@@ -298,6 +298,10 @@ def _beside(settings: Settings, board: Board, collector: Collector) -> dict[asyn
     board.journal = journal = Journal(settings.units)
     if settings.units:
         watches.append(Units(settings.units, utc_now, restarts=journal.restarts))
+    if settings.probes:
+        from app.sources.probes import Probes
+
+        watches.append(Probes(settings.probes, utc_now))
     board.beside = beside = Beside(watches)
     beside.on_news = collector.hear
     return {asyncio.create_task(beside.run(board.stopping), name="beside"): "watching beside NATS"}

@@ -247,6 +247,22 @@ def test_components_change_their_state(world: World) -> None:
 # --- what is not fresh
 
 
+def test_what_is_probed_goes_down_and_comes_back_whatever_nats_does(world: World) -> None:
+    probe = Component("probe:mc", ComponentKind.PROBE, "mc", Health.UNKNOWN, "waiting")
+    part = Component("probe:mc/db", ComponentKind.PROBE, "db", Health.OK, "up", parent="probe:mc")
+    assert world.told(**world.table("components", probe, part)) == []
+    up = replace(probe, health=Health.OK, state="ok")
+    assert world.told(**world.table("components", up)) == []  # looked at for the first time
+    link = replace(world.snapshot.site.connection, state=LinkState.DOWN)
+    world.news(site=replace(world.snapshot.site, connection=link))
+    down = replace(up, health=Health.CRIT, state="down", reason="connection refused")
+    part = replace(part, health=Health.CRIT, state="down", reason="timeout")
+    (first, second) = world.news(**world.table("components", down, part))
+    assert (first.what, first.severity) == ("ok → down: connection refused", Severity.CRIT)
+    assert (second.subject, second.what) == ("mc › db", "up → down: timeout")
+    assert world.told(**world.table("components", up)) == [("mc", "down → ok")]
+
+
 def test_nothing_is_told_of_what_is_not_fresh_but_afterwards_all_of_it(world: World) -> None:
     gone = world.table("agents", agent("db-01", presence=Presence.GONE))
     assert world.told(**gone, **world.down("registry")) == []

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.model.findings import Finding, Severity, urgency
+from app.model.findings import BESIDE, Finding, Severity, urgency
 from app.model.triage import nats, plainest, unregistered, unused
 from app.model.triage.candidates import Context
 from app.model.triage.effects import Begun, Findings, Links
@@ -35,10 +35,6 @@ def correlate(found: Mapping[str, Finding], begun: Begun, context: Context, grou
     return _ordered(findings)
 
 
-_BESIDE = ("gateway.",)
-"""Rules about what is watched without NATS: it may be down too, and is then no effect of that."""
-
-
 def _fold_site(findings: Findings) -> None:
     """Without NATS everything else of the site is what was last known: one line."""
     cause = findings.get(f"{nats.UNREACHABLE}|nats")
@@ -48,7 +44,7 @@ def _fold_site(findings: Findings) -> None:
             return
         cause = refused
     for each in list(findings.values()):
-        own = each.rule in (nats.UNREACHABLE, nats.CREDENTIALS) or each.rule.startswith(_BESIDE)
+        own = each.rule in (nats.UNREACHABLE, nats.CREDENTIALS) or each.rule.startswith(BESIDE)
         if each.id != cause.id and not each.cause and not own:
             findings[each.id] = replace(each, cause=cause.id)
 

@@ -19,6 +19,7 @@ from app.model.triage import (
     integrity,
     jetstream,
     leaders,
+    probes,
     sources,
     stalled,
     streams,
@@ -175,6 +176,10 @@ class Links:
                 self._link(self._findings[name], store, always=True)
         if store in self._findings:
             self._link(self._findings[store], f"{integrity.INTEGRITY}|{integrity.DAMAGED}", always=True)
+        for each in self._of(probes.FLAPPING):  # up and down by turns: one line
+            down = f"{probes.DOWN}|{each.id.removeprefix(probes.FLAPPING + '|')}"
+            if down in self._findings:
+                self._link(self._findings[down], each.id, always=True)
         for each in self._of(clocks.SKEW):
             if each.id == f"{clocks.SKEW}|{clocks.WORKER}":
                 self._link(each, f"{clocks.SKEW}|{clocks.BROKER}", always=True)

@@ -44,6 +44,7 @@ from app.model.triage.jobs import Jobs
 from app.model.triage.known import departed, frozen, owners, unanswered, vanished
 from app.model.triage.leaders import Leaders
 from app.model.triage.losses import Losses
+from app.model.triage.probes import Probes
 from app.model.triage.records import Records
 from app.model.triage.replicas import Replicas
 from app.model.triage.rules import THRESHOLDS
@@ -90,6 +91,7 @@ class Triage:
         self._jobs, self._letters = Jobs(), DeadLetters()
         self._scores, self._integrity = Scores(), Integrity()
         self._units = Units()
+        self._probes = Probes()
         self._made: dict[str, _Made] = {}
         self._findings: Mapping[str, Finding] = MappingProxyType({})
         self._folded_at: datetime | None = None
@@ -221,6 +223,7 @@ class Triage:
         yield from self._of_work(context, stale)
         yield from self._integrity.candidates(context)
         yield from self._units.candidates(context)
+        yield from self._probes.candidates(context)
         yield from ingest.judge(context)
         if ingest.SOURCE not in stale:
             yield from self._scores.candidates(context, self._raised)

@@ -25,6 +25,7 @@ from app.model.triage import (
     losing,
     nats,
     poison,
+    probes,
     redelivering,
     replicas,
     scores,
@@ -286,6 +287,32 @@ RULES = (
         ),
     ),
     RuleText(
+        probes.DOWN,
+        "What is probed does not answer, or says itself that it does not work: CRIT. That it works in part, or does "
+        "not let us see how it does: WARN.",
+        (
+            "a single answer that was lost or bad: it is asked again 2 s later",
+            "an answer of which cannot be told what it means: its row says so",
+            "while it only flaps: that is probe.flapping",
+        ),
+    ),
+    RuleText(
+        probes.SLOW,
+        "What is probed takes long to answer, by the middle of its last ten answers. CRIT only where that is set.",
+        ("a single slow answer", "few answers so far", "while it does not answer: that is probe.down"),
+    ),
+    RuleText(
+        probes.FLAPPING,
+        "What is probed failed several times in a short time and was well again each time, also where each time only "
+        "one answer was lost.",
+        ("one that has failed for a while now: that is probe.down",),
+    ),
+    RuleText(
+        probes.CERTIFICATE,
+        "The certificate of what is probed ends soon.",
+        ("one that has ended: it is not accepted, and that is probe.down",),
+    ),
+    RuleText(
         scores.FELL,
         "The overall score of an AI agent fell by many points against the window before, or by more than `back` into a "
         "lower band. Never CRIT, and below all others of WARN.",
@@ -331,6 +358,7 @@ THRESHOLDS: Mapping[str, tuple[Threshold, ...]] = MappingProxyType(
         **services.THRESHOLDS,
         **gateways.THRESHOLDS,
         **units.THRESHOLDS,
+        **probes.THRESHOLDS,
         **scores.THRESHOLDS,
         **ingest.THRESHOLDS,
         **integrity.THRESHOLDS,

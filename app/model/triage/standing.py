@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from app.model.broker import Answer, Consumer, LinkState, Stream, hidden
 from app.model.components import Component
-from app.model.findings import Finding, Severity
+from app.model.findings import BESIDE, Finding, Severity
 from app.model.fleet import Agent, Presence
 from app.model.health import Health
 from app.model.scoring import Band
@@ -184,6 +184,7 @@ def verdict(snapshot: Snapshot) -> Verdict:
     hidden = 0
     for finding in snapshot.findings.values():
         last = finding.last_known and (not finding.cause or finding.cause in _SITE)
+        last = last or (finding.rule.startswith(BESIDE) and not finding.cause)
         if not (last if down else not finding.cause):
             continue  # without a connection: what was last known, not that it is no more
         said = finding.attention

@@ -6,7 +6,7 @@ from app.model import text
 from app.model.components import Component, ComponentKind, Endpoint, Service
 from app.tui.lines import Line, rule
 from app.tui.picture import Picture
-from app.tui.views import components, parts
+from app.tui.views import components, parts, probe_detail
 from app.tui.views.components import VIEW, milliseconds, own_standing, parts_of
 from app.tui.views.parts import Fact, both
 from widgets.cells import fit_cells
@@ -31,7 +31,12 @@ def component_detail(key: str, picture: Picture, width: int) -> list[Line]:
     lines += parts.facts(_facts(component, service, picture), width)
     if component.conditions:
         lines += parts.conditions(component.conditions, picture)
-    lines += _family(component, picture, width)
+    if component.probe is not None:
+        lines += probe_detail.turns(component.probe, picture)
+    family = _family(component, picture, width)
+    tables = [] if component.probe is None else probe_detail.tables(component.probe, picture, width)
+    alone = component.probe is not None and len(component.probe.tables) == 1  # its parts are the rows, or some of them
+    lines += [*tables, *family] if alone else [*family, *tables]
     if service is not None:
         lines += _instances(service, picture, width)
     return lines
@@ -55,6 +60,8 @@ def _facts(component: Component, service: Service | None, picture: Picture) -> l
         ("address", component.address),
         ("type", component.type),
     ]
+    if component.probe is not None:
+        pairs += probe_detail.facts(component.probe, picture)
     if service is not None:
         pairs += [
             ("description", service.description),

@@ -174,7 +174,12 @@ VIEW = View(
         GLYPH,
         Field(left("component", "COMPONENT", 18, flex=True, help="name; its parts below it"), _name),
         Field(
-            left("kind", "KIND", 8, help="worker: of watchdeck; control: of the fleet; agent: part of agents; service"),
+            left(
+                "kind",
+                "KIND",
+                8,
+                help="worker: of watchdeck; control: of the fleet; agent: part of agents; service; probe",
+            ),
             lambda c, p: cells.plain(c.kind.value, "dim"),
         ),
         Field(left("host", "HOST", 12, 3, help="where it runs"), lambda c, p: cells.plain(c.host)),
