@@ -10,7 +10,10 @@ from typing import Any
 
 from app.model.access import Role
 from app.model.attention import Mark, MarkKind
+from app.model.chat import Chat, chat
+from app.model.components import Component, ComponentKind
 from app.model.formulas import Sums, score
+from app.model.health import Health
 from app.model.jobs import JobDetail, JobStatus
 from app.model.messages import Message, Subjects
 from app.model.metrics import Compared, Dashboard, Figures, Point, Series, TaskBoard, WorkCompared, WorkPoint
@@ -268,6 +271,39 @@ class Journal:
         return LogPage(name, "web.service", "user", (LogLine("s=1;i=1", MADE, 6, "ready", "web", 42),), newer="s=1;i=1")
 
 
+class Gateway:
+    """Tells of one session, in which a little was said."""
+
+    name = "main"
+    url = "ws://gw.example:18789"
+    version = "2026.3.1"
+    main_session = ""
+    allows_insecure_tls = False
+    pairs = True
+    component = Component("gateway:main", ComponentKind.GATEWAY, "main", Health.OK, "connected", address=url)
+
+    async def sessions(self) -> list[Any]:
+        return [{"key": "agent:mc-7:main", "label": "Coder\x1b[2J", "updatedAt": 1_790_000_000_000}, "odd"]
+
+    async def history(self, key: str) -> list[Any]:
+        return [{"role": "user", "content": f"of {key}"}]
+
+    async def chat(self, row: str, limit: int) -> Chat:
+        return chat(row, await self.history(row), limit)
+
+
+class Gateways:
+    """One of them."""
+
+    each = (Gateway(),)
+
+    def at(self, url: str) -> Gateway | None:
+        return self.each[0] if url == Gateway.url else None
+
+    def named(self, name: str) -> Gateway | None:
+        return self.each[0] if name == Gateway.name else None
+
+
 @dataclass(slots=False, eq=False)
 class FilledBoard(Board):
     """A board with everything behind it."""
@@ -276,6 +312,7 @@ class FilledBoard(Board):
     attention: Any = field(default_factory=Desk)
     inquiry: Any = field(default_factory=Inquiry)
     journal: Any = field(default_factory=Journal)
+    gateways: Any = None
 
 
 def filled(**changed: Any) -> FilledBoard:

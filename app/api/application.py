@@ -20,6 +20,7 @@ from app.api.errors import on_crash, on_http_exception, on_invalid
 from app.api.feed import feed
 from app.api.fleet import fleet
 from app.api.gates import Gates
+from app.api.gateways import gateways
 from app.api.guard import BodyLimit, Envelope, HostGuard
 from app.api.health import StatusFirst, StatusPages, health
 from app.api.kpis import kpis
@@ -64,6 +65,7 @@ class Application:
         weights(self.gates, board)
         kpis(self.gates, board)
         units(self.gates, board)
+        gateways(self.gates, board)
         sessions(self.gates, board)  # the last: its `/api/agents/{id}` takes what no other wants
         self.inner = PollsFirst(StatusFirst(self.routes, pages), polls)
 

@@ -19,10 +19,8 @@ from app.model.gateways import GatewayState
 from app.model.text import clean
 from app.settings.fields import GatewaySettings
 from app.sources.failures import network_failure, tls_failure
-from app.sources.gatewayframes import FRAME_MOST, GatewayTrouble
+from app.sources.gatewayframes import FRAME_MOST, PATIENCE, GatewayTrouble
 
-PATIENCE = 5.0
-"""Seconds that any one call of a gateway may take, connecting included."""
 _PLATFORMS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
 # The library writes the request line, and with it the token, where it logs at all.
 _silent = logging.getLogger("app.sources.gatewaydial.websockets")

@@ -16,6 +16,8 @@ from app.sources.errors import SourceError
 PROTOCOL = 3
 FRAME_MOST = 16 * 1024 * 1024
 """Bytes of one message of a gateway; a larger one is not read."""
+PATIENCE = 5.0
+"""Seconds that any one call of a gateway may take, connecting included."""
 CHALLENGE = "connect.challenge"
 _TEXT_MOST = 300
 _SCOPE = re.compile(r"missing scope:\s*([A-Za-z0-9_.:*-]{1,80})", re.IGNORECASE)
@@ -110,7 +112,7 @@ def _decoded(data: bytes | str) -> _Frame:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:  # half letters, which JavaScript's texts may have
-        frame = json.loads(data)
+        frame = json.loads(data, parse_constant=_no_number)
     except RecursionError:
         raise Garbled("JSON that is nested too deep") from None
     except ValueError:
@@ -118,6 +120,10 @@ def _decoded(data: bytes | str) -> _Frame:
     if not isinstance(frame, dict):
         raise Garbled("JSON that is no frame")
     return _Frame(**{name: frame[name] for name in _Frame.__struct_fields__ if name in frame})
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
 
 
 def _words(error: Any) -> str:

@@ -14,9 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from app.model.gateways import GatewayState
 from app.model.text import clean
 from app.settings.fields import GatewaySettings
-from app.sources.gatewaydial import PATIENCE, platform
+from app.sources.gatewaydial import platform
 from app.sources.gatewayframes import (
     CHALLENGE,
+    PATIENCE,
     PROTOCOL,
     TOO_LARGE,
     Event,

@@ -15,8 +15,8 @@ from app.model.gateways import GatewayState
 from app.model.text import clean
 from app.settings.fields import GatewaySettings
 from app.sources import gatewayversions
-from app.sources.gatewaydial import PATIENCE, dial, shown, trust
-from app.sources.gatewayframes import GatewayTrouble, Refusal
+from app.sources.gatewaydial import dial, shown, trust
+from app.sources.gatewayframes import PATIENCE, GatewayTrouble, Refusal
 from app.sources.gatewayidentity import Identity
 from app.sources.gatewayline import Line, greet
 from app.sources.tasks import ended, happened

@@ -62,6 +62,25 @@ class Gateway:
     def state(self) -> GatewayState:
         return GatewayState(self.component.state)
 
+    @property
+    def version(self) -> str:
+        """As it told it when it was last met; empty before."""
+        return self.link.hello.version
+
+    @property
+    def main_session(self) -> str:
+        """Key of its main session; empty if it does not tell it."""
+        return self.link.hello.main_session
+
+    @property
+    def allows_insecure_tls(self) -> bool:
+        return self.link.settings.allow_insecure_tls
+
+    @property
+    def pairs(self) -> bool:
+        """Whether we come with a device identity."""
+        return not self.link.settings.disable_device_pairing
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Watches it until `stopping` is set."""
         keeping = asyncio.create_task(self.link.run(stopping))
@@ -134,7 +153,7 @@ class Gateway:
             since=before.since if same else now,  # from one failure to the next it is down all along
             reason=reason,
             latency=steady(before.latency, latency, share=0.5, least=0.002),
-            version=self.link.hello.version or before.version,
+            version=self.version or before.version,
         )
         if component != before:
             self.component = component

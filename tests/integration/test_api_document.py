@@ -23,7 +23,7 @@ from app.api.application import Application
 from app.api.attempts import Attempts
 from app.api.document import document
 from app.model.access import PERMISSIONS, Permission, Role
-from tests.behind import bearer, filled
+from tests.behind import FilledBoard, Gateways, bearer, filled
 
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
@@ -38,9 +38,16 @@ EXAMPLES = settings(
 TEST_HOST = ("testserver",)
 
 
+def whole() -> FilledBoard:
+    """With gateways: without any, their endpoints tell of the session store."""
+    board = filled()
+    board.gateways = Gateways()
+    return board
+
+
 @pytest.fixture(scope="module")
 def served() -> Any:
-    return Application(filled()).tcp(TEST_HOST, Attempts(clock=iter(range(0, 10**12, 1000)).__next__))
+    return Application(whole()).tcp(TEST_HOST, Attempts(clock=iter(range(0, 10**12, 1000)).__next__))
 
 
 @pytest.fixture(scope="module")
