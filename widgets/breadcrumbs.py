@@ -20,11 +20,13 @@ class Breadcrumbs(OneLine):
         self._cut = cut
         self._parts: tuple[str, ...] = ()
         self._notes: tuple[Segment, ...] = ()
+        self._beside: tuple[Segment, ...] = ()
 
-    def set_parts(self, parts: Sequence[str], notes: Sequence[Segment] = ()) -> None:
-        """The titles, and notes for the right end."""
+    def set_parts(self, parts: Sequence[str], notes: Sequence[Segment] = (), beside: Sequence[Segment] = ()) -> None:
+        """The titles, what stands beside the last of them if there is room, and notes for the right end."""
         self._parts = tuple(parts)
         self._notes = tuple(notes)
+        self._beside = tuple(beside)
         self.changed()
 
     def build(self, width: int) -> Strip:
@@ -36,6 +38,10 @@ class Breadcrumbs(OneLine):
                 segments.append(Segment(self._separator, style="dim"))
             segments.append(Segment(part, style="strong" if number == len(parts) - 1 else ""))
         left = room - sum(cell_len(segment.text) for segment in segments[1:])
+        beside = sum(cell_len(printable(segment.text)) for segment in self._beside)
+        if beside and beside + 2 <= left:
+            segments += [Segment("  "), *self._beside]
+            left -= beside + 2
         notes = list(self._notes)
         while notes and sum(cell_len(printable(note.text)) + 3 for note in notes) > left:
             notes.pop()

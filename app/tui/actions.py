@@ -79,10 +79,14 @@ class Actions:
         self._app.page_changed()
 
     async def open_ref(self, ref: str) -> None:
-        """A detail below the page in front, or another view."""
+        """A detail below the page in front, or another view, filtered if the ref says so (`view:jobs /web-03`)."""
         kind, _, key = ref.partition(":")
         if kind == "view":
-            await self.show_view(key)
+            name, slash, wanted = key.partition(" /")
+            await self.show_view(name)
+            if slash:
+                with suppress(FilterError):
+                    self._app.stacks.page.set_filter(wanted)
             return
         page = registry.detail_page(self._app, self._app.stacks.view_id, ref)
         if page is None:
@@ -111,7 +115,7 @@ class Actions:
         if isinstance(page, HelpPage):
             page.turn()
             return
-        view = registry.view(page.view_id) if page.kind == "list" else None
+        view = getattr(page, "view", None) if page.kind == "list" else None
         help_page = HelpPage(self._app, page, self._app.table, self._app.command_line.commands, view)
         help_page.showing_words = words
         await self._app.stacks.push(self._app.body, help_page)
@@ -168,16 +172,9 @@ class Actions:
         items = [MenuItem(way.to, f"{way.kind} {way.name}") for way in ways]
 
         def picked(to: str) -> None:
-            self._app.app.run_worker(self._go(to), group="related", exit_on_error=False)
+            self._app.app.run_worker(self.open_ref(to), group="related", exit_on_error=False)
 
         await self._app.menus.open("Related", "Where to?", items, picked)
-
-    async def _go(self, to: str) -> None:
-        ref, slash, wanted = to.partition(" /")
-        await self.open_ref(ref)
-        if slash:
-            with suppress(FilterError):
-                self._app.stacks.page.set_filter(wanted)
 
     async def _peek(self) -> None:
         await self._app.peeking.peek(self._app.stacks.page.pointed)

@@ -106,10 +106,15 @@ _FOOTER = {
 }
 
 
-def hints(kind: str, table: Iterable[Key], *, more_help: str = "help") -> Sequence[tuple[str, str]]:
-    """The footer's pairs for a kind of page, from the key table."""
+def hints(
+    kind: str, table: Iterable[Key], *, more_help: str = "help", lists: bool = False
+) -> Sequence[tuple[str, str]]:
+    """The footer's pairs for a kind of page, from the key table; `lists`: there are several in it."""
     keys = {key.id: key for key in table}
-    pairs = [(shown(keys[id].keys[0]), keys[id].short) for id in _FOOTER.get(kind, ("help",))]
+    ids = _FOOTER.get(kind, ("help",))
+    if lists:
+        ids = ("pane.next", *ids)
+    pairs = [(shown(keys[id].keys[0]), keys[id].short) for id in ids]
     if kind == "help":
         pairs[-1] = (pairs[-1][0], more_help)
     return pairs

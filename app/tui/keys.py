@@ -54,7 +54,7 @@ TABLE: tuple[Key, ...] = (
     Key("view.8", ("8",), "Sessions"),
     Key("view.9", ("9",), "Metrics"),
     Key("view.0", ("0",), "Events"),
-    Key("pane.next", ("tab",), "next pane, list, section, plot", where=_PARTED),
+    Key("pane.next", ("tab",), "next pane, list, section, plot", "list", _PARTED),
     Key("pane.previous", ("shift+tab",), "previous pane, list, section, plot", where=_PARTED),
     Key("move.down", ("j", "down"), "down"),
     Key("move.up", ("k", "up"), "up"),

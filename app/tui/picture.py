@@ -134,7 +134,7 @@ class Picture:
             dirty["jobs"] |= self.jobs.pile_up()
         for key in tuple(dirty["scores"] | dirty["ai"]):  # a row of scores is named by its agent's ref
             dirty["scores"] |= {f"score:{key}", f"score:{key.partition('/')[2]}"}
-            dirty["ai"].add(key.partition("/")[2])
+            dirty["ai"].add(key.partition("/")[2] or key)
         if dirty["components"] or dirty["services"]:
             dirty["components"] |= frame.snapshot.components.keys()  # a part places its whole, and the other parts
         return dirty

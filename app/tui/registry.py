@@ -15,6 +15,7 @@ from app.tui.screens.page import Deck
 from app.tui.screens.session import SessionPage
 from app.tui.views import (
     agents,
+    ai_detail,
     components,
     consumers,
     events,
@@ -121,9 +122,10 @@ DETAILS: Mapping[str, Detail | Asked | Own] = {
         agent_name,
         agent_detail,
         "agents",
-        frozenset({"findings", "agents", "vitals", "facts", "consumers", "flows", "jobs", "deadletters"}),
+        frozenset({"findings", "agents", "vitals", "facts", "consumers", "flows", "jobs", "deadletters"})
+        | {"ai", "scores", "sessions"},
     ),
-    "ai": Own(score_detail.title, "ai", AiAgentPage),
+    "ai": Own(ai_detail.title, "ai", AiAgentPage),
     "score": Own(score_detail.title, "scores", BreakdownPage),
     "session": Own(session_detail.title, "sessions", SessionPage),
     "finding": Detail(

@@ -9,7 +9,7 @@ from itertools import islice
 from app.model import text
 from app.model.broker import Consumer
 from app.tui.picture import Picture
-from app.tui.views import sessions
+from app.tui.views import agent_ties, sessions
 
 MOST = 8
 """Things of one kind that are named one by one; of more the list is opened, filtered."""
@@ -44,7 +44,7 @@ def related(ref: str, picture: Picture) -> list[Way]:
     if kind != "finding":
         about = picture.findings_of(ref)
         ways += [Way(f"finding:{each.id}", "finding", f"{each.severity.name} {each.what}") for each in about]
-    if kind in ("stream", "consumer", "agent"):
+    if kind in ("stream", "consumer", "agent", "ai", "score"):
         ways.append(Way(f"view:events /{subject_of(ref, picture)}", "events", "what has happened to it"))
     return list({way.to: way for way in ways if way.to != ref}.values())
 
@@ -83,6 +83,8 @@ def _of_agent(key: str, picture: Picture) -> Iterator[Way]:
         return
     yield from _some_consumers(picture.consumers_of_agent(key), agent.hostname, picture)
     yield Way(f"view:jobs /{agent.hostname}", "jobs", f"those of {agent.hostname}")
+    for tie in agent_ties.on_host(agent, picture):
+        yield Way(f"ai:{tie.agent.key}", "AI agent", f"{tie.agent.key}: {tie.why}")
 
 
 def _of_job(key: str, picture: Picture) -> Iterator[Way]:
@@ -149,11 +151,14 @@ def _of_component(key: str, picture: Picture) -> Iterator[Way]:
 
 
 def _of_ai(key: str, picture: Picture) -> Iterator[Way]:
-    """An AI agent, its score, and its sessions."""
+    """An AI agent, its score, its sessions, and the hosts that it is on."""
     yield Way(f"ai:{key}", "AI agent", key)
     yield Way(f"score:{key}", "score", "what moved it")
     word = max(key.split(), key=len, default="")  # a filter is made of words
     yield Way(f"view:sessions /agent:{word}", "sessions", f"those of {key}")
+    agent = picture.snapshot.ai.get(key)
+    for tie in agent_ties.of_agent(agent, picture) if agent is not None else ():
+        yield Way(f"agent:{tie.host.key}", "host", f"{tie.host.hostname}: {tie.why}")
 
 
 def _of_session(key: str, picture: Picture) -> Iterator[Way]:
@@ -169,8 +174,10 @@ def _named(refs: tuple[str, ...], picture: Picture) -> Iterator[Way]:
             yield _agent(key, picture)
         elif kind == "consumer":
             yield _consumer(key, picture)
-        elif kind in ("stream", "job", "deadletter", "component", "ai", "score", "session"):
+        elif kind in ("stream", "job", "deadletter", "component", "score", "session"):
             yield Way(ref, kind, key)
+        elif kind == "ai":
+            yield Way(ref, "AI agent", key)
 
 
 def _some_consumers(consumers: list[Consumer], filtered: str, picture: Picture) -> Iterator[Way]:

@@ -35,7 +35,6 @@ from app.tui.screens.page import Page
 from app.tui.screens.resource import ResourcePage
 from app.tui.screens.session_list import SessionsPage
 from app.tui.stacks import Stacks
-from app.tui.views import agents, ai_agents
 from app.tui.weights import WeightsEditor
 from app.tui.windows import ScoreWindow
 from widgets.breadcrumbs import Breadcrumbs
@@ -90,6 +89,7 @@ class Surface:
         self.hint_bar = HintBar(id="hints")
         self.paused_at: float | None = None
         self._drawn = False
+        self._several_lists = False
         self._waiting: Frame | None = None
         self._changes = Changes()
         self._asked: frozenset[str] = frozenset()
@@ -108,9 +108,9 @@ class Surface:
             return SessionsPage(self, told)
         if told is not None:
             return ExplanationPage(self, told)
-        if view is agents.VIEW:
-            return ListsPage(self, view.id, view.title, (view, ai_agents.VIEW), ("hosts", "AI"))
-        return OverviewPage(self, registry.VIEWS) if view is None else ResourcePage(self, view)
+        if view is None:
+            return OverviewPage(self, registry.VIEWS)
+        return ListsPage(self, view) if view.others else ResourcePage(self, view)
 
     def begin(self) -> None:
         """Called once the widgets are mounted."""
@@ -200,7 +200,8 @@ class Surface:
     def hints_changed(self) -> None:
         page = self.stacks.page
         more = "keys" if getattr(page, "showing_words", False) else "words and glyphs"
-        self.hint_bar.set_hints(chrome.hints(page.kind, self.table, more_help=more))
+        lists = self._several_lists = bool(page.beside_title)
+        self.hint_bar.set_hints(chrome.hints(page.kind, self.table, more_help=more, lists=lists))
 
     def head_changed(self) -> None:
         """The line under the status bar anew."""
@@ -217,7 +218,10 @@ class Surface:
         parts = [title, *(below.crumb for below in self.stacks.pages[1:])]
         line: Line | None = page.head()
         notes = [Segment(text, style=style) for text, style in line.spans if text.strip()] if line else []
-        self.crumbs.set_parts(parts, notes)
+        beside = [Segment(text, style=style) for text, style in page.beside_title]
+        self.crumbs.set_parts(parts, notes, beside)
+        if bool(beside) != self._several_lists:
+            self.hints_changed()
 
     def _show_status(self) -> None:
         if not self._drawn:

@@ -21,8 +21,7 @@ class ScoreWindow:
 
     def concerns(self) -> bool:
         """Whether the page in front shows scores of that window."""
-        page = self._surface.stacks.page
-        return page.view_id == "scores" or page.ref.startswith(("score:", "ai:"))
+        return any(ref.startswith("scores:") for ref in self._surface.stacks.page.looking_at)
 
     def step(self, direction: int) -> None:
         """`+` and `-`: the next longer or shorter of the usual ones."""

@@ -32,10 +32,10 @@ def fleet_with_ai(**changed: object) -> Snapshot:
 async def test_tab_goes_to_the_ai_agents_and_back() -> None:
     async with driving(fleet_with_ai()) as deck:
         await deck.press("6")
-        assert "hosts 10 · AI 3" in deck.lines[1]
+        assert "[hosts 10] · AI 3" in deck.lines[1]
         assert "web-03" in deck.text
         await deck.press("tab")
-        assert deck.line_with("AGENT").split()[:4] == ["AGENT", "STATE", "▾SEEN", "SCORE"]
+        assert deck.line_with("AGENT").split()[:4] == ["AGENT", "STATE", "▴SEEN", "SCORE"]
         assert "web-03" not in deck.text
         row = deck.line_with(CODER)
         assert row.startswith("▲")

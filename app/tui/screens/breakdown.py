@@ -1,9 +1,9 @@
-"""The pages of an AI agent and of its score's breakdown, in the window that the deck shows."""
+"""Pages about the score of an AI agent, in the window that the deck shows: its breakdown, and the agent itself."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -24,10 +24,19 @@ FIRST_WORDS = 0.3
 class WindowedPage(AskingPage):
     """Asks again when the window is another one; an answer about another window is not shown."""
 
-    def __init__(self, deck: Deck, view_id: str, ref: str, *, write: AskedWrite, needs: frozenset[str]) -> None:
+    def __init__(
+        self,
+        deck: Deck,
+        view_id: str,
+        ref: str,
+        *,
+        name: Callable[[str, Picture], str],
+        write: AskedWrite,
+        needs: frozenset[str],
+        section: str,
+    ) -> None:
         super().__init__(
-            deck, view_id, ref,
-            name=score_detail.title, write=write, needs=needs, section="scores",
+            deck, view_id, ref, name=name, write=write, needs=needs, section=section,
             question=lambda agent: ScoreOf(agent, deck.picture.window), pause=PAUSE,
         )  # fmt: skip
 
@@ -48,24 +57,31 @@ class WindowedPage(AskingPage):
 
 
 class AiAgentPage(WindowedPage):
-    """An AI agent: how it does, and its newest sessions."""
+    """An AI agent: how it stands, its score, its sessions."""
 
     def __init__(self, deck: Deck, view_id: str, ref: str) -> None:
-        needs = frozenset({"findings", "ai", "scores", "sessions"})
-        super().__init__(deck, view_id, ref, write=ai_detail.ai_detail, needs=needs)
+        super().__init__(
+            deck, view_id, ref,
+            name=ai_detail.title, write=ai_detail.detail, needs=ai_detail.NEEDS, section="ai",
+        )  # fmt: skip
 
 
 class BreakdownPage(WindowedPage):
-    """A score's breakdown, its dimensions in either order."""
+    """What each dimension gives, in either order; what the row with the cursor rests on stands below it."""
 
     def __init__(self, deck: Deck, view_id: str, ref: str) -> None:
-        super().__init__(deck, view_id, ref, write=self._breakdown, needs=scores.VIEW.sections)
+        super().__init__(
+            deck, view_id, ref,
+            name=score_detail.title, write=self._breakdown, needs=scores.VIEW.sections, section="scores",
+        )  # fmt: skip
         self._by_weight: bool | None = None
         self._pointed = False  # the cursor was put on what moved it, or the reader has moved it
         self._answered = asyncio.Event()
 
     def _breakdown(self, agent: str, picture: Picture, width: int, answer: Any) -> list[Line]:
-        return score_detail.detail(agent, picture, width, answer, by_weight=self._by_weight)
+        line = self.document.current
+        at = line.key if line is not None else ""
+        return score_detail.detail(agent, picture, width, answer, by_weight=self._by_weight, at=at)
 
     def rebuild(self) -> None:
         super().rebuild()
@@ -94,6 +110,7 @@ class BreakdownPage(WindowedPage):
             score = scores.of(self.key, self.picture)
             by_weight = score is None or score.trend is not Trend.DEGRADING
             self._by_weight = not (by_weight if self._by_weight is None else self._by_weight)
-            self.rebuild()
-            return True
-        return await super().perform(action)
+        elif not await super().perform(action):
+            return False
+        self.rebuild()
+        return True

@@ -1,140 +1,153 @@
-"""Several lists of one view, each with its own cursor, filter and sort; `tab` goes from one to the next."""
+"""A view of several lists: one is shown, `tab` goes to the next. Each keeps its own cursor, filter, sort and marks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
 from app.tui.lines import Line, Span
-from app.tui.picture import Changes
+from app.tui.picture import Changes, Picture
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.resource import ResourcePage
 from app.tui.views.view import View
 
 
 class ListsPage(Page):
-    """Shows one of its lists. Those without rows are not offered; where all are empty the first says why.
+    """The lists of a view as pages of which one is in front. An empty one is not offered.
 
-    `names` are what each is called in the title, in the order of `views`.
+    The list that the reader was last at stays in front as long as it has rows; one that has none gives its place to
+    another, until it has some again.
     """
 
     kind: ClassVar[str] = "list"
 
-    def __init__(self, deck: Deck, view_id: str, title: str, views: Sequence[View], names: Sequence[str]) -> None:
-        self._lists = tuple(ResourcePage(deck, view) for view in views)
-        self._shown = self._lists[0]
-        self._title = title
-        self._names = tuple(names)
-        self._chosen = False  # somebody has said which list is to be shown
-        super().__init__(deck, view_id)
+    def __init__(self, deck: Deck, view: View) -> None:
+        self._first = view
+        self._pages = {each.id: ResourcePage(deck, each) for each in view.lists}
+        self._wanted = self._shown = view.id
+        super().__init__(deck, view.id)
 
     def compose(self) -> ComposeResult:
-        for page in self._lists:
-            page.display = page is self._shown
+        for name, page in self._pages.items():
+            page.display = name == self._shown
             yield page
 
     # -- which list --------------------------------------------------------------------------------------------------
     @property
+    def page(self) -> ResourcePage:
+        """The list in front."""
+        return self._pages[self._shown]
+
+    @property
     def view(self) -> View:
-        """Of the list that is shown."""
-        return self._shown.view
+        """What is listed in it."""
+        return self.page.view
 
-    def offered(self) -> list[ResourcePage]:
-        """The lists that there is something in, the one that is shown always among them."""
-        return [page for page in self._lists if page is self._shown or self._count(page)]
+    def _offered(self) -> list[str]:
+        return [each.id for each in self._first.offered(self.picture)]
 
-    def _count(self, page: ResourcePage) -> int:
-        """Its rows: as the worker counts them, for the facts hold only the list that is shown."""
-        count = self.picture.snapshot.counts.get(page.view.section)
-        return count.total if count is not None else len(page.view.records(self.picture))
+    def _settle(self) -> bool:
+        """Brings the list to the front that should be there; True if that is another one than before."""
+        offered = self._offered()
+        return self._show(self._wanted if self._wanted in offered else offered[0])
 
-    def _settle(self) -> None:
-        """Leaves a list that has nothing for one that has, until somebody has chosen."""
-        if self._chosen or self._count(self._shown) or self.picture.snapshot.at is None:
-            return
-        other = next((page for page in self._lists if self._count(page)), None)
-        if other is not None:
-            self._show(other)
-
-    def choose(self, section: str) -> None:
-        """The list of a section of the snapshot."""
-        page = next((page for page in self._lists if page.view.section == section), None)
-        if page is not None and page is not self._shown:
-            self._chosen = True
-            self._show(page)
-
-    def _show(self, page: ResourcePage) -> None:
-        self._shown = page
-        for each in self._lists:
-            each.display = each is page
+    def _show(self, name: str) -> bool:
+        if name == self._shown:
+            return False
+        self.page.display = False
+        self._shown = name
+        self.page.display = True
         self.deck.sections_changed()
-        page.rebuild()
+        self.page.rebuild()
         self.deck.head_changed()
+        return True
 
-    # -- what it is: the list that is shown --------------------------------------------------------------------------
+    def turn(self, step: int) -> bool:
+        """To the list that is so many further, around the end; False if there is only one."""
+        offered = self._offered()
+        if len(offered) < 2:
+            return False
+        place = offered.index(self._shown) if self._shown in offered else 0
+        self._wanted = offered[(place + step) % len(offered)]
+        return self._show(self._wanted)
+
+    # -- what the deck asks of a page --------------------------------------------------------------------------------
+    @property
+    def beside_title(self) -> tuple[Span, ...]:
+        return names_of_lists(self._first, self.view, self.picture)
+
     @property
     def filter_text(self) -> str:
-        return self._shown.filter_text
+        return self.page.filter_text
 
     @filter_text.setter
     def filter_text(self, text: str) -> None:
-        self._shown.filter_text = text
+        self.page.filter_text = text
 
     @property
     def sections(self) -> frozenset[str]:
-        return self._shown.sections
+        return self.page.sections
 
     @property
     def looking_at(self) -> Iterable[str]:
-        return self._shown.looking_at
+        return self.page.looking_at
 
     @property
     def crumb(self) -> str:
-        return self._title
+        return self._first.title
 
     @property
     def ref(self) -> str:
-        return self._shown.ref
+        return self.page.ref
 
-    def head(self) -> Line:
-        """`hosts 40 · AI 12`, the one that is shown first told in full."""
-        offered = self.offered()
-        told = self._shown.head()
-        if len(offered) < 2:
-            return told
-        spans: list[Span] = []
-        for page in offered:
-            name = self._names[self._lists.index(page)]
-            spans.append((f"{name} {self._count(page)}", "strong" if page is self._shown else "dim"))
-        return Line((*spans, *told.spans))
+    @property
+    def pointed(self) -> str:
+        return self.page.pointed
+
+    def head(self) -> Line | None:
+        return self.page.head()
+
+    def raw(self) -> str:
+        return self.page.raw()
 
     def rebuild(self) -> None:
-        self._settle()
-        self._shown.rebuild()
+        if not self._settle():
+            self.page.rebuild()
 
     def refresh_facts(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
-        self._settle()
-        self._shown.refresh_facts(changes, dirty)
+        if not self._settle():
+            self.page.refresh_facts(changes, dirty)
 
     def tick(self) -> None:
-        self._shown.tick()
-
-    def leave(self) -> bool:
-        return self._shown.leave()
-
-    def set_filter(self, text: str) -> None:
-        self._shown.set_filter(text)
+        self.page.tick()
 
     async def perform(self, action: str) -> bool:
         if action in ("pane.next", "pane.previous"):
-            offered = self.offered()
-            if len(offered) < 2:
+            if not self.turn(1 if action == "pane.next" else -1):
                 self.deck.say("there is no other list here")
-                return True
-            step = 1 if action == "pane.next" else -1
-            self._chosen = True
-            self._show(offered[(offered.index(self._shown) + step) % len(offered)])
+            await self.page.laid_out()
             return True
-        return await self._shown.perform(action)
+        self._wanted = self._shown
+        return await self.page.perform(action)
+
+    def leave(self) -> bool:
+        return self.page.leave()
+
+    def set_filter(self, text: str) -> None:
+        self.page.set_filter(text)
+
+
+def names_of_lists(view: View, shown: View, picture: Picture) -> tuple[Span, ...]:
+    """`[hosts 40] · AI 12`: the lists that a view has, the one that is shown marked; nothing where it has one."""
+    offered = view.offered(picture)
+    if shown not in offered:
+        offered = (shown, *offered)
+    if len(offered) == 1:
+        return ()
+    spans: list[Span] = []
+    for each in offered:
+        name = f"{each.called} {each.size(picture):,}"
+        spans += [(" · ", "dim"), (f"[{name}]", "strong") if each is shown else (name, "")]
+    return tuple(spans[1:])

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol, TypeVar
 from textual.containers import Vertical
 
 from app.feed.questions import Question, Unanswered
-from app.tui.lines import Line
+from app.tui.lines import Line, Span
 from app.tui.options import DeckOptions
 from app.tui.picture import Changes, Picture
 
@@ -101,6 +101,11 @@ class Page(Vertical, can_focus=False):
     def pointed(self) -> str:
         """What the cursor is on: the row, or what a line of a detail leads to."""
         return self.ref
+
+    @property
+    def beside_title(self) -> tuple[Span, ...]:
+        """What stands beside the title: the lists that it has, where it has several."""
+        return ()
 
     def head(self) -> Line | None:
         """What stands right of the breadcrumbs; a page with a whole line of its own answers `whole_head`."""

@@ -64,7 +64,8 @@ class JsonPage(Page):
         return Line(((f"/{text.cut(self.filter_text, 24)}  {at} of {matches} · n N", "dim"),))
 
     def _record(self) -> Any:
-        return self.picture.snapshot.section(self._section).get(self.ref.partition(":")[2])
+        table, key = self.picture.snapshot.section(self._section), self.ref.partition(":")[2]
+        return table.get(key) or table.get(f"{self.picture.window}/{key}")  # a score: that of the window shown
 
     def rebuild(self) -> None:
         record = self._record()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+
 from app.model import text
 from app.model.fleet import Agent, Presence
 from app.tui.lines import BLANK, Line, rule
 from app.tui.picture import Picture
-from app.tui.views import agents, consumers, jobs, parts
+from app.tui.views import agent_ties, agents, ai_agents, consumers, jobs, parts, sessions
 from app.tui.views.parts import Fact, ago, both
+
+SESSIONS_SHOWN = 5
 
 
 def agent_name(key: str, picture: Picture) -> str:
@@ -28,6 +32,7 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
     lines = [parts.head(agent.hostname, standing, (state, heard))]
     lines += parts.findings(picture.findings_of(f"agent:{key}"), picture)
     lines += parts.conditions(agent.conditions, picture)
+    lines += _ai(agent, picture, width)
     lines += _jobs(agent, picture, width)
     lines += _consumers(key, picture, width)
     lines += [rule("Host"), *parts.facts(_host(agent, picture), width)]
@@ -48,6 +53,23 @@ def agent_detail(key: str, picture: Picture, width: int) -> list[Line]:
                 )
             )
     return lines + _timeline(agent, picture)
+
+
+def _ai(agent: Agent, picture: Picture, width: int) -> list[Line]:
+    """The AI agents on it with their scores, and what they ran last; nothing where no name and no label says of any."""
+    ties = agent_ties.on_host(agent, picture)
+    if not ties:
+        return []
+    lines = parts.table("AI agents", ai_agents.VIEW, [tie.agent for tie in ties], picture, width)
+    lines.append(Line(((f"  here by {', '.join(dict.fromkeys(tie.why for tie in ties))}", "dim"),)))
+    keys = {tie.agent.key for tie in ties}
+    own = [row for row in picture.snapshot.sessions.values() if row.agent in keys]
+    if own:
+        newest = nlargest(SESSIONS_SHOWN, own, key=lambda row: row.began)
+        lines += parts.table(
+            "Sessions", sessions.VIEW, newest, picture, width, sort=lambda row, _: -row.began.timestamp()
+        )
+    return lines
 
 
 def _jobs(agent: Agent, picture: Picture, width: int) -> list[Line]:

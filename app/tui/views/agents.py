@@ -1,4 +1,4 @@
-"""Agents: the hosts of the fleet."""
+"""Agents: the hosts of the fleet; AI agents are the second list of the view."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from app.model.fleet import HEARTBEAT, Agent, Condition, Presence, Vitals, sanit
 from app.model.jobs import Job
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing
-from app.tui.views import cells
+from app.tui.views import ai_agents, cells
 from app.tui.views.cells import left, right
 from app.tui.views.view import GLYPH, Field, View
 from widgets.columns import Cell
@@ -150,6 +150,8 @@ VIEW = View(
     section="agents",
     sections=frozenset({"findings", "agents", "vitals", "consumers", "jobs"}),
     sources=SOURCES,
+    called="hosts",
+    others=(ai_agents.VIEW,),
     sort="beat",
     standing=standing,
     names=lambda agent, picture: f"{agent.hostname} {agent.machine_id} {labels(agent)}",

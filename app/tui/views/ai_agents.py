@@ -1,101 +1,90 @@
-"""AI agents: those that publish session events, with how they do in the window of scores. The second list of view 6."""
+"""AI agents: those that publish session events. How each stands, by its sessions and its score."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
-from app.model import text
 from app.model.health import Health
-from app.model.scoring import Band, Dimension, DimensionScore
+from app.model.scoring import Dimension, DimensionScore, Score
 from app.model.sessions import AiAgent, AiState
 from app.tui.picture import Picture, Standing
-from app.tui.views import cells, scores
+from app.tui.views import cells, scores, sessions
 from app.tui.views.cells import left, right
-from app.tui.views.sessions import dollars, length
 from app.tui.views.view import GLYPH, Field, View
 from widgets.columns import Cell
 
 KIND = "ai"
-_STATES = {AiState.ACTIVE: "accent", AiState.ERROR: "warn", AiState.QUIET: "dim", AiState.IDLE: ""}
+_STYLES = {AiState.ACTIVE: "accent", AiState.ERROR: "warn", AiState.QUIET: "dim"}
 
 
 def standing(agent: AiAgent, picture: Picture) -> Standing:
-    """The worst of: how its score stands, what findings say, and that its newest session ended in error."""
+    """By its findings, by the band of its score in the window that is shown, and by how its newest session ended."""
     found = picture.standing(f"{KIND}:{agent.key}", "ai")
     score = scores.of(agent.key, picture)
-    if found.health is not Health.STALE and score is not None:
-        found = max(found, scores.standing(score, picture), key=lambda each: (each.rank, each.fault))
-    if agent.state is AiState.ERROR:
-        worse = found if found.rank >= Health.WARN.rank else Standing(Health.WARN, Health.WARN.rank, True)
-        return replace(worse, fault=True)
-    return found
-
-
-def title(agent: AiAgent) -> str:
-    """Its id, by which everything names it."""
-    return text.cut(agent.key, 60)
-
-
-def _score(agent: AiAgent, picture: Picture) -> Cell:
-    score = scores.of(agent.key, picture)
-    if score is None:
-        return cells.ABSENT
-    style = "" if score.band is Band.HEALTHY else scores.band_health(score).value
-    return Cell(f"{score.overall:.1f}", -score.overall, style)
-
-
-def _change(agent: AiAgent, picture: Picture) -> Cell:
-    score = scores.of(agent.key, picture)
-    return cells.ABSENT if score is None else scores.change(score, picture)
-
-
-def _moved(agent: AiAgent, picture: Picture) -> Cell:
-    score = scores.of(agent.key, picture)
-    return cells.plain(scores.moved_by(score, 1) if score is not None and score.delta else "")
-
-
-def _sessions(agent: AiAgent, picture: Picture) -> Cell:
-    score = scores.of(agent.key, picture)
-    return cells.ABSENT if score is None else scores.session_count(score, picture)
-
-
-def _dimension(agent: AiAgent, picture: Picture, dimension: Dimension) -> DimensionScore | None:
-    """Its raw figures in the window; None where there is nothing of it."""
-    score = scores.of(agent.key, picture)
-    found = score.dimensions[list(Dimension).index(dimension)] if score is not None else None
-    return found if found is not None and (found.of or found.raw) else None
-
-
-def _errors(agent: AiAgent, picture: Picture) -> Cell:
-    found = _dimension(agent, picture, Dimension.ERROR_RATE)
-    return cells.ABSENT if found is None else cells.percent(found.raw, "warn" if found.score < 75 else "")
-
-
-def _cost(agent: AiAgent, picture: Picture) -> Cell:
-    found = _dimension(agent, picture, Dimension.COST_EFFICIENCY)
-    return cells.ABSENT if found is None or not found.raw else Cell(dollars(round(found.raw * 1e9)), found.raw)
-
-
-def _tools(agent: AiAgent, picture: Picture) -> Cell:
-    found = _dimension(agent, picture, Dimension.TOOL_SUCCESS)
-    if found is None or not found.has_data:
-        return cells.ABSENT
-    return cells.percent(max(0.0, found.raw), "warn" if found.score < 75 else "")
-
-
-def _time(agent: AiAgent, picture: Picture) -> Cell:
-    found = _dimension(agent, picture, Dimension.LATENCY)
-    return cells.ABSENT if found is None or not found.raw else Cell(length(found.raw / 1000), found.raw / 1000)
+    states = [Health.WARN] if agent.state is AiState.ERROR else []
+    if score is not None:
+        states.append(scores.band_health(score))
+    worst = max((found.health, *states), key=lambda each: each.rank)
+    if found.health is Health.STALE:
+        return replace(found, fault=found.fault or any(each is not Health.OK for each in states))
+    return Standing(worst, worst.rank, found.fault or worst is not Health.OK)
 
 
 def tally(picture: Picture) -> tuple[tuple[str, str], ...]:
-    """The window that its figures are of, and how the agents stand: `7d  ▲2 ●9`."""
-    states = Counter(standing(agent, picture).health for agent in picture.snapshot.ai.values())
-    spans: list[tuple[str, str]] = [(f"{picture.window}d", ""), ("  ", "")]
-    for health in sorted(states, key=lambda health: -health.rank):
-        spans += [(f"{health.glyph}{states[health]}", health.value), (" ", "")]
+    """`7d  ✗1 ▲2 ●9`: the window of the scores, and how the agents stand."""
+    found = Counter(standing(agent, picture).health for agent in picture.snapshot.ai.values())
+    spans = [(f"{picture.window}d", ""), ("  ", "")]
+    for health in sorted(found, key=lambda health: -health.rank):
+        spans += [(f"{health.glyph}{found[health]}", health.value), (" ", "")]
     return tuple(spans[:-1])
+
+
+def line(picture: Picture) -> str:
+    """All in a few words: `4 active, 1 ended in error`."""
+    found = Counter(agent.state for agent in picture.snapshot.ai.values())
+    words = ((AiState.ACTIVE, "active"), (AiState.ERROR, "ended in error"), (AiState.QUIET, "quiet"))
+    told = [f"{found[state]} {word}" for state, word in words if found[state]]
+    return ", ".join(told) or f"{found[AiState.IDLE]} idle"
+
+
+def _state(agent: AiAgent, picture: Picture) -> Cell:
+    return Cell(agent.state.value, agent.state.value, _STYLES.get(agent.state, ""))
+
+
+def _scored(cell: Callable[[Score, Picture], Cell]) -> Callable[[AiAgent, Picture], Cell]:
+    """A cell of its score; `-` where it has none in the window, `?` while the window is still worked out."""
+
+    def of_agent(agent: AiAgent, picture: Picture) -> Cell:
+        score = scores.of(agent.key, picture)
+        if score is not None:
+            return cell(score, picture)
+        return cells.ABSENT if scores.window_came(picture) else cells.UNKNOWN
+
+    return of_agent
+
+
+def _raw(dimension: Dimension, cell: Callable[[DimensionScore], Cell]) -> Callable[[AiAgent, Picture], Cell]:
+    place = list(Dimension).index(dimension)
+    return _scored(lambda score, picture: cell(score.dimensions[place]))
+
+
+def _errors(each: DimensionScore) -> Cell:
+    return cells.percent(each.raw, "warn" if each.has_data and each.score < 75 else "" if each.raw else "dim")
+
+
+def _cost(each: DimensionScore) -> Cell:
+    return Cell(sessions.dollars(round(each.raw * 1e9)), each.raw) if each.raw else cells.ABSENT
+
+
+def _tools(each: DimensionScore) -> Cell:
+    return cells.percent(each.raw, "warn" if each.score < 75 else "") if each.has_data else cells.ABSENT
+
+
+def _time(each: DimensionScore) -> Cell:
+    seconds = each.raw / 1000
+    return Cell(sessions.length(seconds), seconds) if each.raw or each.of else cells.ABSENT
 
 
 VIEW = View(
@@ -107,36 +96,58 @@ VIEW = View(
     section="ai",
     sections=frozenset({"findings", "ai", "scores"}),
     sources=("sessions",),
+    called="AI",
     sort="seen",
+    reverse=True,
     standing=standing,
     names=lambda agent, picture: f"{agent.key} {agent.name}",
     copy=lambda agent: agent.key,
-    tally=lambda picture: picture.once("ai tally", lambda: tally(picture)),
+    tally=tally,
     lacks=lambda picture: "" if picture.snapshot.ai else scores.no_events(picture, "AI agents need session events"),
     looks=lambda picture: f"scores:{picture.window}",
-    empty="No AI agent has sent session events.",
+    empty="No AI agents yet.",
     fields=(
         GLYPH,
         Field(
             left("agent", "AGENT", 14, flex=True, help="the id that its events give"), lambda a, p: cells.plain(a.key)
         ),
         Field(
-            left("state", "STATE", 7, help="active, idle; error: its newest session; quiet: nothing for a day"),
-            lambda a, p: Cell(a.state.value, a.state.value, _STATES[a.state]),
+            left(
+                "state",
+                "STATE",
+                7,
+                help="active: a session runs; error: its newest ended in one; quiet: nothing for 24h; else idle",
+            ),
+            _state,
         ),
         Field(
             right("seen", "SEEN", 4, help="since its last event"),
             lambda a, p: cells.since(a.last_seen, p, 4, exact=True),
             times=True,
         ),
-        Field(right("score", "SCORE", 5, help="overall, 0 to 100, of the window; + and - change it"), _score),
-        Field(right("change", "CHANGE", 6, help="points since the window before; new: it had no sessions"), _change),
-        Field(left("moved", "MOVED BY", 18, flex=True, help="the dimension that moved it most, in points"), _moved),
-        Field(right("sess", "SESS", 5, help="sessions in the window; ? too few to trust"), _sessions),
-        Field(right("err", "ERR", 4, 2, help="sessions with errors, percent"), _errors),
-        Field(right("cost", "COST", 7, 2, help="US dollars a session"), _cost),
-        Field(right("tools", "TOOLS", 5, 3, help="tool calls that succeeded, percent"), _tools),
-        Field(right("time", "TIME", 6, 3, help="mean time of a session"), _time),
+        Field(
+            right("score", "SCORE", 5, help="overall, 0 to 100, of the window; + and - change it"),
+            _scored(scores.overall),
+        ),
+        Field(
+            right("change", "CHANGE", 6, help="points since the window before; new: it had no sessions then"),
+            _scored(scores.change),
+        ),
+        Field(
+            left("moved", "MOVED BY", 18, flex=True, help="what moved it most, in points of the whole"),
+            _scored(lambda score, picture: cells.plain(scores.moved_by(score, 1) if score.delta else "")),
+        ),
+        Field(
+            right("sessions", "SESS", 5, help="sessions in the window; ? too few to trust"),
+            _scored(scores.session_count),
+        ),
+        Field(right("err", "ERR", 4, 2, help="sessions with errors, percent"), _raw(Dimension.ERROR_RATE, _errors)),
+        Field(right("cost", "COST", 7, 2, help="US dollars a session"), _raw(Dimension.COST_EFFICIENCY, _cost)),
+        Field(
+            right("tools", "TOOLS", 5, 3, help="tool calls that succeeded, percent"),
+            _raw(Dimension.TOOL_SUCCESS, _tools),
+        ),
+        Field(right("time", "TIME", 6, 3, help="mean time that a session took"), _raw(Dimension.LATENCY, _time)),
         Field(left("trend", "TREND", 10, 3, help="its scores of 30 days"), lambda a, p: scores.history(a.key, p)),
     ),
 )

@@ -1,86 +1,126 @@
-"""The detail of an AI agent: how it does, what is wrong with it, its newest sessions, its scores of thirty days."""
+"""The detail of an AI agent: how it stands, its score and what moved it, thirty days of it, its sessions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from heapq import nlargest
+
 from app.feed.questions import Unanswered
 from app.model import text
-from app.model.scoring import Score, ScoreDetail
-from app.model.sessions import AiAgent
+from app.model.scoring import ScoreDetail
+from app.model.sessions import AiAgent, Session
 from app.tui.lines import BLANK, Line, rule
 from app.tui.picture import Picture
-from app.tui.views import ai_agents, parts, score_detail, score_pane, scores
+from app.tui.views import agent_ties, ai_agents, parts, score_pane, scores, sessions
 from app.tui.views.parts import Fact, both
+from app.tui.views.score_chart import chart
 
+SESSIONS_SHOWN = 10
+NEEDS = frozenset({"findings", "ai", "scores", "sessions", "agents"})
 Answer = ScoreDetail | Unanswered | None
-SESSIONS_SHOWN = 20
 
 
-def ai_name(key: str, picture: Picture) -> str:
+def title(key: str, picture: Picture) -> str:
     return parts.name_of(key, picture)
 
 
-def ai_detail(key: str, picture: Picture, width: int, told: Answer) -> list[Line]:
-    """`told` is what the worker knows of its score in the window that is shown; its sessions are of that too."""
-    answer = told if isinstance(told, ScoreDetail) and told.window == picture.window else None
-    agent = picture.snapshot.ai.get(key) or (answer.agent if answer is not None else None)
+def detail(key: str, picture: Picture, width: int, told: Answer) -> list[Line]:
+    """`told`: what the worker answered about its score, for its sessions beyond the newest of all agents."""
+    agent = picture.snapshot.ai.get(key)
+    answer = told if isinstance(told, ScoreDetail) else None
     if agent is None:
-        waiting = "ai" not in picture.held and not isinstance(told, Unanswered)
-        return [BLANK, Line((("  Asking for it …", "dim"),))] if waiting else parts.gone("AI agent", key, picture)
-    score = scores.of(key, picture) or (answer.score if answer is not None else None)
-    heard = f"last heard of {parts.ago(agent.last_seen, picture)} ago"
-    lines = [parts.head(ai_agents.title(agent), ai_agents.standing(agent, picture), (agent.state.value, heard))]
+        agent = answer.agent if answer is not None else None
+    if agent is None:
+        waits = told is None or "ai" not in picture.held
+        return [BLANK, Line((("  Asking for it …", "dim"),))] if waits else parts.gone("AI agent", key, picture)
+    score = scores.of(key, picture)
+    band = "" if score is None else f"{score.overall:.1f} {score.band.value}"
+    name = agent.name if agent.name != key else ""
+    lines = [parts.head(key, ai_agents.standing(agent, picture), (name, agent.state.value, band))]
     lines += parts.findings(picture.findings_of(f"ai:{key}"), picture)
-    lines += [rule(f"Score of {picture.window}d", right="enter: what moved it"), _score(key, score, picture)]
+    lines += _score(agent, picture)
     if score is not None:
         lines += score_pane.dimensions(score, width)
-    lines += _sessions(agent, answer, picture)
-    lines += score_detail.chart(answer.history, picture, width) if answer is not None else []
-    lines += [rule("Agent"), *parts.facts(_facts(agent, picture), width)]
+    lines += _sessions(agent, _known(key, answer, picture), picture, width)
     if isinstance(told, Unanswered):
-        lines += [BLANK, Line(((f"  {told.why}", "unknown"),))]
-    return lines
+        lines.append(Line(((f"  older ones: {told.why}", "unknown"),)))
+    lines += chart(agent.history, picture, width)
+    return [*lines, rule("Agent"), *parts.facts(_facts(agent, picture), width), *_hosts(agent, picture)]
 
 
-def _score(key: str, score: Score | None, picture: Picture) -> Line:
+def _score(agent: AiAgent, picture: Picture) -> list[Line]:
+    """The score of the window in a line; Enter goes to the breakdown."""
+    score = scores.of(agent.key, picture)
     days = f"{picture.window} day{'' if picture.window == 1 else 's'}"
+    lines = [rule(f"Score of {days}", right="enter: breakdown · + -: window")]
+    way = f"score:{agent.key}"
     if score is None:
-        told = ((f"  no sessions in the last {days}; + looks further back", "dim"),)
-        return Line(told, key="score", target=f"score:{key}", copy=key)
+        none = "no sessions in it" if scores.window_came(picture) else "computing …"
+        return [*lines, Line(((f"  {none}", "dim"),), key="score", target=way, copy=agent.key)]
+    against = f"{scores.points(score.delta)} against the {days} before"
+    if score.previous is None:
+        against = f"nothing in the {days} before to compare with"
     health = scores.band_health(score)
-    against = "nothing to compare with" if score.previous is None else f"{scores.points(score.delta)} against before"
-    few = f"  {score.sessions} sessions: too few to trust" if score.low_confidence else f"  {score.sessions} sessions"
-    return Line(
-        (
-            (f"  {health.glyph} ", health.value),
-            (f"{score.overall:.1f} {score.band.value}", "strong"),
-            (f"  {against}", scores.change_style(score.delta) or "dim"),
-            (few, "dim"),
+    few = ": too few to trust" if score.low_confidence else ""
+    return [
+        *lines,
+        Line(
+            (
+                (f"  {score.overall:.1f} {score.band.value}", health.value if health.rank else "strong"),
+                (" · ", "dim"),
+                (against, scores.change_style(score.delta)),
+                (f" · {score.sessions} session{'' if score.sessions == 1 else 's'}{few}", "dim"),
+            ),
+            key="score",
+            target=way,
+            copy=f"{agent.key} {score.overall:.1f} ({scores.points(score.delta)})",
+            fault=bool(health.rank),
         ),
-        key="score",
-        target=f"score:{key}",
-        copy=f"{key} {score.overall:.1f}",
-        fault=health.rank > 0 and score.band.value != "healthy",
-    )
-
-
-def _sessions(agent: AiAgent, answer: ScoreDetail | None, picture: Picture) -> list[Line]:
-    """The newest: those that the list of all sessions has of it, else those that its score tells."""
-    own = [row for row in picture.snapshot.sessions.values() if row.agent == agent.key]
-    if answer is not None:
-        known = {row.key for row in own}
-        own += [row for row in answer.recent if row.key not in known]
-    own.sort(key=lambda row: row.began, reverse=True)
-    if not own:
-        return []
-    lines = [rule("Sessions", right=f"newest {min(len(own), SESSIONS_SHOWN)} of {text.count(agent.sessions)}")]
-    return lines + [score_detail.session_line(row, picture) for row in own[:SESSIONS_SHOWN]]
+    ]
 
 
 def _facts(agent: AiAgent, picture: Picture) -> list[Fact]:
+    running = f", {agent.running} running" if agent.running else ""
     return [
-        ("id", agent.key),
-        ("name", agent.name if agent.name != agent.key else ""),
-        ("first heard of", both(agent.first_seen, picture)),
-        ("last heard of", both(agent.last_seen, picture)),
-        ("sessions", f"{text.count(agent.sessions)} kept, {agent.running} of them without an end"),
+        ("name", agent.name),
+        ("first seen", both(agent.first_seen, picture)),
+        ("last seen", both(agent.last_seen, picture)),
+        ("sessions kept", f"{agent.sessions:,}{running}"),
     ]
+
+
+def _hosts(agent: AiAgent, picture: Picture) -> list[Line]:
+    """The hosts that it is on, as far as names and labels tell."""
+    return [
+        Line(
+            ((f"  {'host':<16} ", "dim"), (tie.host.hostname, "accent"), (f"  {tie.why}", "dim")),
+            key=f"agent:{tie.host.key}",
+            target=f"agent:{tie.host.key}",
+            copy=tie.host.hostname,
+        )
+        for tie in agent_ties.of_agent(agent, picture)
+    ]
+
+
+def _known(key: str, answer: ScoreDetail | None, picture: Picture) -> Mapping[str, Session]:
+    """Its sessions: the newest as they are now, and older ones as they were answered."""
+    older = answer.recent if answer is not None else ()
+    rows = {row.key: sessions.as_of_now(row, picture) for row in older}
+    return rows | {row.key: row for row in picture.snapshot.sessions.values() if row.agent == key}
+
+
+def _sessions(agent: AiAgent, rows: Mapping[str, Session], picture: Picture, width: int) -> list[Line]:
+    """Newest first; Enter opens each."""
+    if not rows:
+        return [rule("Sessions"), Line((("  none are known", "dim"),))]
+    newest = nlargest(SESSIONS_SHOWN, rows.values(), key=lambda row: row.began)
+    lines = parts.table(
+        "Sessions", sessions.VIEW, newest, picture, width,
+        without=("agent",), sort=lambda session, _: -session.began.timestamp(),
+    )  # fmt: skip
+    more = agent.sessions - len(newest)
+    if more > 0:
+        way = f"view:sessions /agent:{agent.key}"
+        told = f"  +{text.count(more)} older are kept · view 8, filter agent:{agent.key}"
+        lines.append(Line(((told, "dim"),), key="older", target=way, copy=agent.key))
+    return lines

@@ -23,6 +23,8 @@ _KINDS = {
     "job": "job",
     "deadletter": "dead letter",
     "score": "score",
+    "ai": "AI agent",
+    "session": "session",
 }
 
 

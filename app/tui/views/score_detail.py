@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from rich.cells import cell_len
+
 from app.feed.questions import Unanswered
 from app.model import text
 from app.model.scoring import DailyScore, Dimension, DimensionScore, Mover, Score, ScoreDetail, Trend, Weights, basis
@@ -12,22 +14,24 @@ from app.model.sessions import Session
 from app.tui.lines import BLANK, Line, Span, rule
 from app.tui.picture import Picture, Standing
 from app.tui.views import parts, scores, sessions
+from app.tui.views.score_chart import chart
 from widgets.cells import fit_cells
-from widgets.chart import line_chart
 from widgets.score_bars import bar
 
 Answer = ScoreDetail | Unanswered | None
 WIDE = 100
 """Cells from which weights and the basis stand in the rows."""
-CHART_LINES = 6
 DAYS = 30
 MOVERS = "Sessions that cost most"
 MOVER = "mover "
 """What the key of a mover's line begins with."""
 
 
-def detail(agent: str, picture: Picture, width: int, told: Answer, *, by_weight: bool | None = None) -> list[Line]:
-    """The breakdown. `by_weight`: the order of the dimensions; None: as the trend suggests."""
+def detail(
+    agent: str, picture: Picture, width: int, told: Answer, *, by_weight: bool | None = None, at: str = ""
+) -> list[Line]:
+    """The breakdown. `by_weight`: the order of the dimensions; None: as the trend suggests. `at`: key of the line with
+    the cursor."""
     answer = told if isinstance(told, ScoreDetail) and told.window == picture.window else None
     score = scores.of(agent, picture) or (answer.score if answer is not None else None)
     if score is None:
@@ -36,15 +40,15 @@ def detail(agent: str, picture: Picture, width: int, told: Answer, *, by_weight:
     lines = [_head(score, standing, picture)]
     lines += parts.findings(picture.findings_of(f"score:{agent}"), picture)
     weights = answer.weights if answer is not None else None
-    lines += _table(score, width, _order(score, by_weight), weights)
+    lines += _table(score, width, _order(score, by_weight), weights, at)
     lines += _caveats(score, weights, answer, picture)
     if isinstance(told, Unanswered):
         return [*lines, BLANK, Line(((f"  {told.why}", "warn"),))]
     if answer is None:
         return [*lines, BLANK, Line((("  Asking for the sessions behind it …", "dim"),))]
-    lines += _movers(answer.movers, picture, width)
-    lines += chart(answer.history, picture, width)
-    lines += _recent(answer.recent, picture, width)
+    lines += movers(answer.movers, picture)
+    lines += chart(by_day(answer.history, picture), picture, width)
+    lines += _recent(answer.recent, picture)
     return lines
 
 
@@ -64,7 +68,7 @@ def _without(agent: str, picture: Picture, told: Answer, answer: ScoreDetail | N
         parts.head(agent, Standing(), ("no score",)),
         Line(((f"  No sessions in the last {days}; last heard of {seen}. + looks further back.", "dim"),)),
     ]
-    return lines + chart(answer.history, picture, width)
+    return lines + chart(by_day(answer.history, picture), picture, width)
 
 
 def _head(score: Score, standing: Standing, picture: Picture) -> Line:
@@ -97,52 +101,63 @@ def _order(score: Score, by_weight: bool | None) -> list[DimensionScore]:
     return sorted(score.dimensions, key=lambda each: each.change or 0.0)
 
 
-def _table(score: Score, width: int, order: Sequence[DimensionScore], weights: Weights | None) -> list[Line]:
+def _table(score: Score, width: int, order: Sequence[DimensionScore], weights: Weights | None, at: str) -> list[Line]:
     wide = width >= WIDE
-    room = 15 if width >= 80 else 8
+    room = 8 if width < 80 or WIDE <= width < WIDE + 10 else 15
     header = f"  {'DIMENSION':<16} {'SCORE':>5} {'':<{room}} {'POINTS':>9} {'CHANGE':>6} {'WAS → NOW':<17}"
     lines = [
-        rule("Dimensions", right="o: other order"),
+        rule("Dimensions", right="o: other order · + -: window"),
         Line(((header + (" WEIGHT BASIS" if wide else ""), "header"),)),
     ]
     total = weights.total if weights is not None else sum(each.weight for each in score.dimensions)
+    changes, rest = scores.shares(score)
     for each in order:
         cell = scores.dimension_cell(each)
+        change = changes[each.name] if each.change is not None else None
         spans: list[Span] = [
             (f"  {each.name.value:<16} ", ""),
             (f"{cell.text:>5} ", cell.style),
             (bar(each.score, room) if each.has_data else " " * room, cell.style or "accent"),
             (f" {each.points:.1f}/{each.max_points:.1f}".rjust(10), ""),
-            (f" {scores.points(each.change):>6}", _change_style(each)),
+            (f" {scores.points(change):>6}", _change_style(each)),
             (f" {was_now(each):<17}", ""),
         ]
         told = _basis(each, score)
+        beside = wide and sum(cell_len(part) for part, _ in spans) + 8 + cell_len(told) <= width
         if wide:
             spans += [(f" {each.weight / total * 100:>5.0f}%", "dim"), (f" {told}", "dim")]
+        key = f"dimension {each.name.value}"
         fault = each.has_data and each.score < 75
-        lines.append(
-            Line(tuple(spans), key=f"dimension {each.name.value}", copy=f"{each.name.value}: {told}", fault=fault)
-        )
-        if not wide:
+        lines.append(Line(tuple(spans), key=key, copy=f"{each.name.value}: {told}", fault=fault))
+        if not beside and (key == at or _must_be_told(each, score)):
             lines.append(Line(((f"    {told}", "dim"),)))
-    if score.residual:
+    if rest:
         lines.append(
             Line(
                 (
                     (f"  {'rounding, limits':<16} {'':>5} {'':<{room}} {'':>9} ", "dim"),
-                    (f"{scores.points(score.residual):>6}", "dim"),
+                    (f"{scores.points(rest):>6}", "dim"),
                 )
             )
         )
-    was = f", was {score.previous:.1f}, {scores.points(score.delta)}" if score.previous is not None else ""
+    told = _sum(score)
     lines.append(
-        Line(
-            ((f"  {'':<16} {'':>5} {'':<{room}} ", ""), (f"{score.overall:.1f} of 100{was}", "strong")),
-            key="sum",
-            copy=f"{score.overall:.1f} of 100{was}",
-        )
+        Line(((f"  {'':<16} {'':>5} {'':<{room}} ", ""), (told, "strong")), key="sum", copy=told),
     )
     return lines
+
+
+def _must_be_told(each: DimensionScore, score: Score) -> bool:
+    """Whether the row misleads without what it rests on: no data, or sessions that could not have completed yet."""
+    return not each.has_data or (each.name is Dimension.COMPLETION_RATE and bool(score.running))
+
+
+def _sum(score: Score) -> str:
+    """`61.0 of 100, was 82.3, -21.3`: as shown, the three add up."""
+    if score.previous is None:
+        return f"{score.overall:.1f} of 100"
+    was = round(float(f"{score.overall:.1f}") - float(f"{score.delta:.1f}"), 1)
+    return f"{score.overall:.1f} of 100, was {was:.1f}, {scores.points(score.delta)}"
 
 
 def _change_style(each: DimensionScore) -> str:
@@ -204,11 +219,12 @@ def _caveats(score: Score, weights: Weights | None, answer: ScoreDetail | None, 
     ]
 
 
-def _movers(movers: Sequence[Mover], picture: Picture, width: int) -> list[Line]:
-    if not movers:
+def movers(found: Sequence[Mover], picture: Picture) -> list[Line]:
+    """The sessions that cost most; Enter opens each at the event to look at."""
+    if not found:
         return []
     lines = [rule(MOVERS, right="enter: what happened")]
-    for mover in movers:
+    for mover in found:
         session = mover.session
         told = _told(session)
         lines.append(
@@ -242,7 +258,7 @@ def _told(session: Session) -> str:
     return " · ".join(part for part in found if part)
 
 
-def _recent(recent: Sequence[Session], picture: Picture, width: int) -> list[Line]:
+def _recent(recent: Sequence[Session], picture: Picture) -> list[Line]:
     if not recent:
         return []
     return [rule("Sessions", right=f"newest {len(recent)}"), *(session_line(each, picture) for each in recent)]
@@ -265,33 +281,10 @@ def session_line(session: Session, picture: Picture) -> Line:
     )
 
 
-def chart(history: Sequence[DailyScore], picture: Picture, width: int) -> list[Line]:
-    """Thirty days at the usual window: a gap is a day without sessions, the ring is today, which is not over."""
+def by_day(history: Sequence[DailyScore], picture: Picture) -> list[float | None]:
+    """Thirty days with their gaps, today's last."""
     now = picture.now or picture.snapshot.at
-    if not history or now is None:
+    if now is None:
         return []
-    today = now.date()
-    by_day = {day.day: day.overall for day in history}
-    values = [by_day.get(today - timedelta(days=ago)) for ago in range(DAYS - 1, -1, -1)]
-    known = [value for value in values if value is not None]
-    if not known:
-        return []
-    low = max(0.0, min(known) // 10 * 10 - 5) if max(known) - min(known) < 90 else 0.0
-    low, high = (low if low < 95 else 90.0), 100.0
-    room = max(10, min(62, width - 24))
-    drawn = line_chart(values, room, CHART_LINES, low=low, high=high, hollow_last=True)
-    lowest = min(history, key=lambda day: (day.overall, day.day))
-    beside = (
-        f"first  {known[0]:5.1f}",
-        f"lowest {lowest.overall:5.1f}",
-        f"last   {known[-1]:5.1f}",
-        f"       on {lowest.day:%m-%d}",
-    )
-    notes = {1: beside[0], 2: beside[1], 3: beside[3], 4: beside[2]}
-    lines = [rule(f"{DAYS} days", right=f"overall, over {picture.snapshot.site.window} days each")]
-    for place, row in enumerate(drawn):
-        scale = f"{high:.0f}" if place == 0 else f"{low:.0f}" if place == CHART_LINES - 1 else ""
-        lines.append(Line(((f" {scale:>3} ", "dim"), (row, "accent"), (f"  {notes.get(place, '')}", ""))))
-    begins = today - timedelta(days=DAYS - 1)
-    lines.append(Line(((f"     {f'{begins:%m-%d}':<{room - 5}}today", "dim"),)))
-    return lines
+    known = {day.day: day.overall for day in history}
+    return [known.get(now.date() - timedelta(days=ago)) for ago in range(DAYS - 1, -1, -1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from math import floor
 from statistics import median
 
 from app.model import text
@@ -77,18 +78,39 @@ def change_style(value: float | None) -> str:
     return "" if value is None or abs(value) <= 5 else "warn" if value < 0 else "ok"
 
 
+def shares(score: Score) -> tuple[Mapping[Dimension, float], float]:
+    """What each dimension changed, and what is no dimension's, in tenths of a point as they are shown: they sum exactly
+    to the change of the whole as it is shown, by largest remainder."""
+    exact = [(each.change or 0.0) * 10 for each in score.dimensions] + [score.residual * 10]
+    tenths = [floor(round(value, 6)) for value in exact]
+    left = round(float(f"{score.delta:.1f}") * 10) - sum(tenths)
+    by_remainder = sorted(range(len(exact)), key=lambda place: (tenths[place] - round(exact[place], 6), place))
+    for place in by_remainder[: max(0, left)]:
+        tenths[place] += 1
+    shown = {each.name: tenths[place] / 10 for place, each in enumerate(score.dimensions)}
+    return shown, tenths[-1] / 10
+
+
 def moved_by(score: Score, most: int = 2) -> str:
     """`error -14.2, completion -6.1`: the largest changes in the direction of the whole."""
     sign = 1 if score.delta > 0 else -1
     moved = [each for each in score.moved_by if (each.change or 0) * sign > 0]
     told = [each for place, each in enumerate(moved[:most]) if not place or abs(each.change or 0) >= _MOVED_LEAST]
-    return ", ".join(f"{SHORT[each.name]} {points(each.change)}" for each in told)
+    shown, _ = shares(score)
+    return ", ".join(f"{SHORT[each.name]} {points(shown[each.name])}" for each in told)
+
+
+def overall(score: Score, picture: Picture) -> Cell:
+    """Sorted by it, the lowest comes first."""
+    style = "" if score.band is Band.HEALTHY else band_health(score).value
+    return Cell(f"{score.overall:.1f}", score.overall, style, -score.overall)
 
 
 def change(score: Score, picture: Picture) -> Cell:
+    """Sorted by it, the worst fall comes first."""
     if score.previous is None:
-        return Cell("new", 0.0, "dim")
-    return Cell(points(score.delta), -score.delta, change_style(score.delta))  # the worst fall is the largest
+        return Cell("new", None, "dim", 0.0)
+    return Cell(points(score.delta), score.delta, change_style(score.delta), -score.delta)
 
 
 def _moved(score: Score, picture: Picture) -> Cell:
@@ -220,7 +242,7 @@ VIEW = View(
         ),
         Field(
             right("score", "SCORE", 5, help="overall, 0 to 100, of the window; + and - change it"),
-            lambda s, p: Cell(f"{s.overall:.1f}", -s.overall, "" if s.band is Band.HEALTHY else band_health(s).value),
+            overall,
         ),
         Field(
             right("change", "CHANGE", 6, help="points since the window before; new: it had no sessions then"), change

@@ -100,7 +100,8 @@ class View:
     Rows of `guests`, other kinds in the same list, have their ref as their key. `reverse`: the sorting column runs
     against its own direction. `tally` says in a title how the rows stand, where that is not told by their health.
     `follows`: the list can be made to stay at its newest row. `looks`: what the worker is told that is looked at,
-    besides the rows. `stands_for`: what other keys than Enter are about, if not the row itself.
+    besides the rows. `stands_for`: what other keys than Enter are about, if not the row itself. A view of several lists
+    is the first of them, with the `others`; `called` is what each goes by.
     """
 
     id: str
@@ -126,9 +127,25 @@ class View:
     tally: Callable[[Picture], tuple[tuple[str, str], ...]] | None = None
     lacks: Callable[[Picture], str] = lambda picture: ""  # the one line of what would fill it, where nothing can
     follows: bool = False
+    called: str = ""  # its name among the lists of its view
+    others: tuple[View, ...] = ()  # further lists under the same number
     looks: Callable[[Picture], str] = lambda picture: ""
     target: Callable[[str, Picture], str] | None = None  # where Enter leads from a row, if not to the row itself
     stands_for: Callable[[str, Picture], str] | None = None
+
+    @property
+    def lists(self) -> tuple[View, ...]:
+        """The lists of the view, itself first."""
+        return (self, *self.others)
+
+    def offered(self, picture: Picture) -> tuple[View, ...]:
+        """Those of its lists that are not empty, as far as is known; itself where all are."""
+        return tuple(each for each in self.lists if each.size(picture)) or (self,)
+
+    def size(self, picture: Picture) -> int:
+        """How many rows it has, as far as is known: also while its sections are not asked for."""
+        count = picture.snapshot.counts.get(self.section)
+        return count.total if count is not None else len(picture.snapshot.section(self.section))
 
     def records(self, picture: Picture) -> Mapping[str, Any]:
         """Its rows' records by row key."""
