@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.feed.questions import ScoreOf
+from app.model.findings import Finding, Severity
 from app.model.formulas import Sums, score
 from app.model.scoring import Bands, Score, ScoreDetail, Weights
 from app.model.sessions import AiState
-from app.model.snapshot import Capability, Snapshot
+from app.model.snapshot import Capability, Count, Snapshot
 from tests.literal_sessions import CODER, ai, sessions, with_sessions
-from tests.literals import NOW, LiteralFeed, ago, keyed, site
+from tests.literals import NOW, LiteralFeed, agent, ago, keyed, only, site
 from tests.screens.driving import driving
 
 
@@ -131,3 +134,113 @@ async def test_an_agent_is_opened_by_its_name() -> None:
         await deck.burst(f":agent {CODER}\r")
         assert deck.lines[1].endswith("7d")
         assert CODER in deck.lines[1]
+
+
+async def test_a_host_and_its_ai_agents_lead_to_one_another() -> None:
+    labelled = agent("build-01", labels=(("group", "ci"), ("agent", CODER)))
+    hosts = {**fleet_with_ai().agents, labelled.key: labelled}
+    same = ai("web-01", 7)
+    tied = fleet_with_ai(agents=hosts, ai=keyed([ai(CODER, 2), same]))
+    async with driving(tied, size=(100, 40)) as deck:
+        await deck.press("6")
+        await deck.burst("/build-01\r")
+        await deck.press("enter")
+        assert "─ AI agents ─" in deck.text
+        assert deck.line_with(f" {CODER} ").split()[2:5] == ["idle", "1m", "72.8"]
+        assert "here by label agent=coder-7" in deck.text
+        assert "9f3c1a2b" in deck.text
+        await deck.press("tab", "tab", "enter")
+        assert f"Agents › build-01 › {CODER}" in deck.lines[1]
+        assert "label agent=coder-7" in deck.line_with("  host ")
+        await deck.press("R")
+        assert "build-01: label agent=coder-7" in deck.text
+        await deck.press("escape")
+        await deck.burst(":agent web-01\r")
+        await deck.press("tab")
+        assert "here by the same name" in deck.text
+
+
+async def test_hosts_that_nothing_ties_say_nothing_of_ai_agents() -> None:
+    async with driving(fleet_with_ai()) as deck:
+        await deck.press("6", "enter")
+        assert "web-03" in deck.lines[1]
+        assert "AI agents" not in deck.text
+
+
+async def test_a_list_that_has_nothing_gives_its_place_until_it_has_something() -> None:
+    snapshot = fleet_with_ai()
+    async with driving(only(snapshot, agents={}, counts={"agents": Count(), "ai": Count(ok=3)})) as deck:
+        await deck.press("6")
+        assert CODER in deck.text
+        await deck.push(only(snapshot, counts={"agents": Count(ok=10), "ai": Count(ok=3)}))
+        assert "[hosts 10] · AI 3" in deck.lines[1]
+        assert "web-03" in deck.text
+        await deck.press("tab", "j")
+        await deck.push(replace(snapshot, ai={}, counts={"agents": Count(ok=10), "ai": Count()}, seq=9))
+        assert "web-03" in deck.text
+        await deck.push(replace(snapshot, counts={"agents": Count(ok=10), "ai": Count(ok=3)}, seq=10))
+        assert "hosts 10 · [AI 3]" in deck.lines[1]
+
+
+async def test_keys_and_columns_of_the_list_in_front_are_told() -> None:
+    async with driving(fleet_with_ai()) as deck:
+        await deck.press("6", "tab")
+        assert deck.lines[-1].startswith(" tab list ")
+        await deck.press("?", "?")
+        assert "Columns: AI agents" in deck.text
+    async with driving(fleet_with_ai(ai={})) as deck:
+        await deck.press("6")
+        assert "tab" not in deck.lines[-1]
+
+
+async def test_columns_by_the_room_there_is() -> None:
+    async with driving(fleet_with_ai(), size=(80, 24)) as deck:
+        await deck.press("6", "tab")
+        head = deck.lines[2].replace("▴", "").split()
+        assert head == ["AGENT", "STATE", "SEEN", "SCORE", "CHANGE", "MOVED", "BY", "SESS", "ERR", "COST"]
+    async with driving(fleet_with_ai(), size=(200, 50)) as deck:
+        await deck.press("6", "tab")
+        assert deck.lines[2].split()[-3:] == ["TOOLS", "TIME", "TREND"]
+        assert deck.line_with(CODER).split()[-3:-1] == ["88%", "38m20s"]
+
+
+@pytest.mark.parametrize(
+    ("filtered", "left"),
+    [
+        ("state:error", {"reviewer-2"}),
+        ("score<80", {CODER}),
+        ("change<-5", {CODER}),
+        ("err>50%", {CODER}),
+        ("seen>1h", {"triage-bot"}),
+        ("cost>0.03 !coder", {"reviewer-2", "triage-bot"}),
+        ("triage", {"triage-bot"}),
+    ],
+)
+async def test_ai_agents_are_filtered_by_what_they_are(filtered: str, left: set[str]) -> None:
+    async with driving(fleet_with_ai(), size=(160, 30)) as deck:
+        await deck.press("6", "tab")
+        await deck.burst(f"/{filtered}\r")
+        assert {name for name in (CODER, "reviewer-2", "triage-bot") if deck.line_with(f" {name} ")} == left
+
+
+async def test_a_finding_about_a_score_leads_to_the_score_and_its_agent() -> None:
+    fell = Finding(
+        f"score.fell|{CODER}", "score.fell", Severity.WARN, "score", CODER, "94 → 73: error_rate -21.0",
+        refs=(f"score:{CODER}", f"ai:{CODER}"), since=ago(900),
+    )  # fmt: skip
+    async with driving(fleet_with_ai(findings=keyed([fell]))) as deck:
+        await deck.press("6", "tab", "g")
+        assert deck.line_with(CODER).startswith("▲")
+        await deck.press("!", "enter")
+        assert "Dimensions" in deck.text
+        await deck.press("escape", "R")
+        assert f"score {CODER}" in deck.text
+        assert f"AI agent {CODER}" in deck.text
+
+
+async def test_the_history_has_its_gaps_without_any_question() -> None:
+    history = (90.0,) * 10 + (None,) * 10 + (80.0,) * 10
+    async with driving(fleet_with_ai(ai=keyed([ai(CODER, 2, history=history)])), size=(100, 40)) as deck:
+        await deck.press("6", "tab", "enter")
+        assert "30 days" in deck.text
+        assert "lowest  80.0" in deck.text
