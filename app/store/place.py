@@ -61,8 +61,11 @@ def make_private(database: Path) -> None:
 
 
 def free_space(database: Path) -> int:
-    """Bytes that we may still write on the disk of a database."""
-    disk = os.statvfs(database.parent)
+    """Bytes that we may still write on the disk of a database; 0 where its folder is gone."""
+    try:
+        disk = os.statvfs(database.parent)
+    except OSError:
+        return 0
     return disk.f_bavail * disk.f_frsize
 
 

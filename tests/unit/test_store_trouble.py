@@ -117,6 +117,7 @@ async def test_a_disk_that_is_full_is_not_good_again_because_a_light_write_found
 def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
     assert abs(free_space(tmp_path / "watchdeck.db") - free) < max(free // 10, 1 << 28)
+    assert free_space(tmp_path / "gone" / "watchdeck.db") == 0
 
 
 async def test_a_connection_that_may_not_write_is_made_anew(tmp_path: Path) -> None:
