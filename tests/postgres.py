@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,7 @@ class Postgres:
             self._process = subprocess.Popen(
                 [str(self.programs / "postgres"), "-D", str(self.folder / "data"), *options],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, start_new_session=True,
+                preexec_fn=_die_with_us,
                 **self._identity(),
             )  # fmt: skip
         deadline = time.monotonic() + 60
@@ -118,6 +121,12 @@ class Postgres:
     def _run(self, *command: str) -> None:
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, **self._identity())
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _die_with_us() -> None:
+    """In the child: the kernel ends it should the tests be killed themselves (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
 
 
 def _has_user(name: str) -> bool:

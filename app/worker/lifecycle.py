@@ -302,6 +302,10 @@ def _beside(settings: Settings, board: Board, collector: Collector) -> dict[asyn
         from app.sources.probes import Probes
 
         watches.append(Probes(settings.probes, utc_now))
+    if settings.osapi.url:
+        from app.sources.osapi import Osapi
+
+        watches.append(Osapi(settings.osapi, utc_now, lambda: bool(board.unreachable)))
     board.beside = beside = Beside(watches)
     beside.on_news = collector.hear
     return {asyncio.create_task(beside.run(board.stopping), name="beside"): "watching beside NATS"}

@@ -7,6 +7,7 @@ from app.model.probes import FAILURES_COUNTED, Probe, Table
 from app.tui.lines import Line, Span, rule
 from app.tui.picture import Picture
 from app.tui.views.parts import Fact, ago, both
+from app.tui.views.parts import facts as facts_lines
 from widgets.cells import fit_cells
 
 TURNS_SHOWN = 10
@@ -61,13 +62,13 @@ def turns(probe: Probe, picture: Picture) -> list[Line]:
 def tables(probe: Probe, picture: Picture, width: int) -> list[Line]:
     """The facts that it told, each table under its title, with how old they are if they are not those of now."""
     lines: list[Line] = []
+    if probe.origin and probe.tables:
+        lines += [rule("Told by another system"), *facts_lines([("origin", probe.origin, "warn")], width)]
     for table in probe.tables:
         more = "+" if table.left_out else ""
         lines.append(rule(table.title, right=f"{len(table.rows)}{more}"))
         if probe.failures > 1 and probe.good_at is not None:
             lines.append(Line(((f"  ○ as told {ago(probe.good_at, picture)} ago", "stale"),)))
-        if probe.origin:
-            lines.append(Line(((f"  {probe.origin}", "dim"),)))
         lines += _table(table, width)
     return lines
 
