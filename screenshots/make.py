@@ -99,6 +99,20 @@ async def wide(deck: Deck, pilot: Pilot[None]) -> None:
     deck.draw("job")
 
 
+async def sessions(deck: Deck, pilot: Pilot[None]) -> None:
+    await until(deck, "coder-7")  # in a line of the overview: its score has fallen
+    await keys(pilot, "7")
+    await until(deck, "SCORE", "coder-7")
+    await asyncio.sleep(20)  # the past of the agents is told to its end
+    deck.draw("scores")
+    await keys(pilot, "g", "enter")
+    await until(deck, "Sessions that cost most")
+    deck.draw("score")
+    await keys(pilot, "enter")
+    await until(deck, "event ")
+    deck.draw("session")
+
+
 async def narrow(deck: Deck, pilot: Pilot[None]) -> None:
     await until(deck, "gone since")
     await asyncio.sleep(2.5)
@@ -122,7 +136,7 @@ def main() -> None:
     with Demo(scenario="incident", agents=24, seed=7) as demo:
         settings = demo_settings(Settings(), demo)
         with one_worker(settings):
-            for size, act in (((132, 40), wide), ((80, 24), narrow), ((100, 30), stale(demo))):
+            for size, act in (((132, 40), wide), ((110, 32), sessions), ((80, 24), narrow), ((100, 30), stale(demo))):
                 asyncio.run(on_deck(settings, size, act))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.feed.questions import ScoreOf, SessionOf, Unanswered
 from app.model.scoring import Dimension, Mover
-from app.model.sessions import SessionDetail, SessionStatus
+from app.model.sessions import UNTOLD, SessionDetail, SessionStatus
 from app.tui.screens.session import PAGE, SessionPage
 from app.tui.views.scores import KIND
 from tests.literal_sessions import (
@@ -83,8 +83,33 @@ async def test_the_chat_of_a_call_is_readable() -> None:
         await open_broken(deck)
         await deck.press("k", "k", "enter")
         for words in ("Chat", "You fix builds.", "fix the failing build", "→ bash  cmd=make", "make: *** [all] Error 2",
-                      "I will push the fix.", "→ git  args=push", "ended by tool_use"):  # fmt: skip
+                      "I will push the fix.", "→ git  args=push"):  # fmt: skip
             assert words in deck.text
+
+
+async def test_all_that_was_said_is_one_page() -> None:
+    async with driving(feed=feed_with(), size=(80, 40)) as deck:
+        await open_broken(deck)
+        assert "what was said in 1 call " in deck.text
+        await deck.press(*"kkkkk", "enter")
+        await deck.until(lambda: deck.lines[1].strip().endswith("› chat"))
+        assert deck.text.index("fix the failing build") < deck.text.index("I will push the fix.")
+        await deck.press("J")
+        assert '"role": "assistant"' in deck.text
+
+
+async def test_a_session_of_a_gateway_has_facts_and_no_events() -> None:
+    row = session("gw/main", gateway="gw", events=0, lasted=None, began=0, context_used=95, context_most=100)
+    feed = LiteralFeed(with_sessions(replace(row, began=UNTOLD, last=UNTOLD)))
+    async with driving(feed=feed, size=(170, 24)) as deck:
+        await deck.press("8")
+        assert deck.line_with("gw/main").split()[4:8] == ["-", "-", "-", "-"]
+        await deck.press("enter")
+        assert "Sessions of gateways have no events here" in deck.text
+        assert "gateway gw" in deck.text
+        assert "context 95% full" in deck.text
+        assert "1970" not in deck.text
+        assert not feed.asked
 
 
 async def test_a_filter_leaves_the_events_that_match() -> None:

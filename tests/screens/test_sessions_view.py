@@ -126,7 +126,7 @@ async def test_without_the_capability_the_key_explains() -> None:
 
 async def test_the_overview_says_how_many_are_active_and_went_wrong() -> None:
     async with driving(with_sessions()) as deck:
-        assert "8 Sessions   1 active, 1 idle, 1 with errors in the last hour" in deck.text
+        assert "8 Sessions   1 active, 1 with errors in the last hour" in deck.text
         await deck.press("tab", "G", "k", "enter")
         assert deck.lines[1].startswith(" Sessions")
     async with driving(fleet()) as deck:

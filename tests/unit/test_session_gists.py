@@ -13,7 +13,7 @@ from app.model.eventshapes import PAYLOADS
 from app.model.text import clean
 from app.store.contents import kept
 from app.tui.picture import Picture
-from app.tui.views import chat, event_detail, session_detail
+from app.tui.views import chat_lines, event_detail, session_detail
 from app.tui.views.gists import GONE, gist
 from app.tui.views.payloads import LONGEST, Payload, beginning, in_line
 from tests.literal_sessions import ANSWERED, ASKED, event, sessions, told
@@ -90,7 +90,10 @@ def test_of_a_cut_payload_its_beginning_is_read() -> None:
     assert any(f"{size:,} bytes came" in "".join(part for part, _ in line.spans) for line in said)
 
 
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)),
+_PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(st.dictionaries(st.text(), st.recursive(_PLAIN, st.lists)),
        st.integers(0, 400))  # fmt: skip
 def test_the_beginning_of_an_object_never_says_what_is_not_in_it(whole: dict[str, Any], size: int) -> None:
     for name, value in beginning(json.dumps(whole)[:size]).items():
@@ -117,7 +120,7 @@ def test_no_payload_breaks_a_gist_or_brings_more_than_letters(type_: str, payloa
     assert clean(said, len(said)) == said
     assert len(said) < 2_000
     for line in event_detail.detail(
-        hostile, sessions()[0], chat.conversation(hostile, [hostile]), Picture(lambda: 0.0), 60
+        hostile, sessions()[0], chat_lines.said_in(hostile, [hostile]), Picture(lambda: 0.0), 60
     ):
         assert len(line.spans) < 20
 
@@ -125,6 +128,12 @@ def test_no_payload_breaks_a_gist_or_brings_more_than_letters(type_: str, payloa
 @pytest.mark.parametrize("payload", ["[1, 2]", '"text"', "nonsense {", "[" * 100_000, "1e999"])
 def test_what_is_no_object_says_nothing(payload: str) -> None:
     assert gist(event(1, "tool_error", payload)).text == ""
+
+
+@pytest.mark.parametrize("told", ['{"costUsd":1', '{"costUsd":1.', '{"costUsd":1e', '{"costUsd":1.5e+', '{"costUsd":-'])
+def test_a_number_that_may_go_on_is_not_told(told: str) -> None:
+    assert beginning(told) == {}
+    assert beginning('{"a":1,"costUsd":1.5,') == {"a": 1, "costUsd": 1.5}
 
 
 def test_a_value_is_one_line_of_a_bounded_length() -> None:
@@ -141,30 +150,30 @@ def test_a_call_and_its_answer_are_one_conversation_from_either_side() -> None:
     asked, answered = event(1, "llm_call", ASKED), event(6, "llm_response", ANSWERED)
     other = event(3, "llm_response", {**ANSWERED, "callId": "another"})
     for each in (asked, answered):
-        said = chat.conversation(each, [asked, other, answered])
+        said = chat_lines.said_in(each, [asked, other, answered])
         assert [one.role for one in said] == ["system", "user", "assistant", "tool", "assistant"]
         assert said[2].calls == ("bash  cmd=make",)
-        assert said[-1].lines == ("I will push the fix.",)
+        assert said[-1].text == "I will push the fix."
         assert said[-1].calls == ("git  args=push",)
-        assert (said[-2].at, said[-1].at) == (asked.at, answered.at)
-    assert chat.conversation(event(1, "tool_call", {}), [asked]) == []
-    assert [one.role for one in chat.conversation(answered, [])] == ["assistant"]
+        assert (said[0].at, said[-1].at) == (asked.at, answered.at)
+    assert chat_lines.said_in(event(1, "tool_call", {}), [asked]) == []
+    assert [one.role for one in chat_lines.said_in(answered, [])] == ["assistant"]
 
 
 def test_long_messages_and_what_tools_gave_back_are_folded() -> None:
     long = {"callId": "c", "model": "m", "messages": [
         {"role": "user", "content": "\n".join(f"line {n}" for n in range(100))},
         {"role": "tool", "content": "\n".join(f"out {n}" for n in range(9))},
-        "no message", {"role": 5, "content": [{"type": "image"}, 7, {"type": "text", "text": "see"}]},
+        {"role": 5, "content": [{"type": "image"}, 7, {"type": "text", "text": "see"}]},
     ]}  # fmt: skip
     picture = Picture(lambda: 0.0)
-    lines = chat.lines(chat.conversation(event(1, "llm_call", long), ()), picture, 60)
+    lines = chat_lines.lines(chat_lines.said_in(event(1, "llm_call", long), ()), picture, 60)
     shown = ["".join(part for part, _ in line.spans).strip() for line in lines]
     assert "line 39" in shown
     assert "line 40" not in shown
-    assert "+60 more lines: J shows everything" in shown
-    assert shown[shown.index("out 2") + 1] == "+6 more lines: J shows everything"
-    assert shown[-4:] == ["5", "(image)", "(a part that is no text)", "see"]
+    assert "+60 more lines: y copies all" in shown
+    assert shown[shown.index("out 2") + 1] == "+6 more lines: y copies all"
+    assert shown[-3:] == ["?", "(image)", "see"]
 
 
 # -- pages of events ---------------------------------------------------------------------------------------------------

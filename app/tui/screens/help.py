@@ -27,6 +27,8 @@ _WORDS = (
     ("lag", "how many operations or messages a copy is behind"),
     ("heartbeat", "what an agent writes every 10 s; two missed: stale, 30 s: gone"),
     ("condition", "what an agent says of its host: memory, load, disk"),
+    ("session", "one run of an AI agent, as the events that it publishes tell it"),
+    ("score", "how well an AI agent does, 0 to 100, over five dimensions of its sessions"),
     ("finding", "one thing that is wrong, with its figures and since when"),
     ("folded", "findings that another one causes: counted once, as their cause"),
 )

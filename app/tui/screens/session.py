@@ -9,15 +9,18 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from app.feed.questions import SessionOf, Unanswered
+from app.model import text
+from app.model.chat import of_events
 from app.model.sessions import Session, SessionDetail, TimelineEvent
 from app.tui.lines import Line
 from app.tui.picture import Changes, Times
 from app.tui.screens.detail import DetailPage
+from app.tui.screens.happened import ChatPage, EventPage
 from app.tui.screens.page import Deck
 from app.tui.screens.raw import plain_value
-from app.tui.views import chat, event_detail, session_detail, sessions
+from app.tui.views import session_detail, sessions
 from app.tui.views.gists import Gist, gist
-from app.tui.views.session_detail import EARLIER, LATER, end_of, event_key
+from app.tui.views.session_detail import CHAT, EARLIER, LATER, end_of, event_key
 
 PAGE = 500
 """Events that are asked for at one go."""
@@ -72,10 +75,16 @@ class SessionPage(DetailPage):
         place = self._places.get(line.key) if line is not None else None
         if self.filter_text or place is None or self.told is None:
             return super().head()
-        return Line(((f"event {place:,} of {self.told.total:,}", "dim"),))
+        session = self.session
+        agent = text.cut(session.agent, 24) if session is not None else ""
+        return Line(((agent, ""), (f"event {place:,} of {self.told.total:,}", "dim")))
 
     # -- asking ------------------------------------------------------------------------------------------------------
     def on_mount(self) -> None:
+        session = self.session
+        if session is not None and session.gateway:
+            self._answered.set()  # it has no events here
+            return
         self._ask(SessionOf(self.key, self._wanted, limit=PAGE), self._show_first)
 
     def refresh_facts(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
@@ -94,7 +103,8 @@ class SessionPage(DetailPage):
     def _follow(self) -> None:
         """Asks again about a session of which there is news, or that could not be read."""
         since = self.deck.options.monotonic() - self._asked_at
-        if self._asking or since < PAUSE:
+        session = self.session
+        if self._asking or since < PAUSE or (session is not None and session.gateway):
             return
         if self.told is None:
             if self._stale or since >= UNTOLD_PAUSE:
@@ -161,7 +171,9 @@ class SessionPage(DetailPage):
         session = self.session
         if self.told is None or session is None:
             return session_detail.without(self.key, session, self.trouble, self.picture, width)
-        return [*session_detail.head(session, self.picture, width), *self._timeline(self.told, session, width)]
+        events = self._timeline(self.told, session, width)
+        head = session_detail.head(session, self.picture, width)
+        return [*head, *session_detail.chat_line(self.told), *events]
 
     def _timeline(self, told: SessionDetail, session: Session, width: int) -> list[Line]:
         """The events' lines, made once for each answer: time does not change them."""
@@ -200,9 +212,13 @@ class SessionPage(DetailPage):
             if line.key in (EARLIER, LATER):
                 self._read_on(1 if line.key == LATER else -1)
                 return True
+            if line.key == CHAT and self.told is not None:
+                said = await asyncio.to_thread(of_events, self.told.events)
+                await self.deck.open_page(ChatPage(self.deck, self, said))
+                return True
             event = self._event_at_cursor
             if event is not None:
-                await self.deck.open_page(EventPage(self.deck, self, event))
+                await self.deck.open_page(EventPage(self.deck, self, event, self.session, self.told))
                 return True
         if action in ("more", "less"):
             self._read_on(1 if action == "more" else -1, say=True)
@@ -263,31 +279,3 @@ class SessionPage(DetailPage):
             return
         self.deck.say("looking further …")
         self._read_on(direction, lambda: self._next_fault(direction))
-
-
-class EventPage(DetailPage):
-    """One event as it was when it was opened."""
-
-    def __init__(self, deck: Deck, of: SessionPage, event: TimelineEvent) -> None:
-        told, session = of.told, of.session
-        said = chat.conversation(event, told.events if told is not None else ())
-        super().__init__(
-            deck, of.view_id, of.ref,
-            name=lambda key, picture: event.type,
-            write=lambda key, picture, width: event_detail.detail(event, session, said, picture, width),
-            needs=of.sections,
-        )  # fmt: skip
-        self._event = event
-
-    @property
-    def looking_at(self) -> Iterator[str]:
-        yield self.ref
-
-    def refresh_facts(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
-        """What has happened does not change."""
-
-    def tick(self) -> None:
-        """Nothing in it ages."""
-
-    def raw(self) -> str:
-        return event_detail.raw(self._event)

@@ -75,10 +75,11 @@ class SessionsPage(ResourcePage):
         if not self._older:
             return
         now = self.picture.snapshot.sessions
-        if now and self._newest is not None and min(row.last for row in now.values()) > self._newest:
+        own = {key: row for key, row in now.items() if not row.gateway}
+        if own and self._newest is not None and min(row.last for row in own.values()) > self._newest:
             self._older, self._ended = {}, False
-        self._older |= now
-        self._newest = max((row.last for row in now.values()), default=self._newest)
+        self._older |= own
+        self._newest = max((row.last for row in own.values()), default=self._newest)
 
     def _settle(self) -> None:
         picture = self.picture
@@ -94,7 +95,7 @@ class SessionsPage(ResourcePage):
 
     def _left_out(self) -> str:
         """What the list does not have, and how to get at it."""
-        here, kept = len(self._rows(self.picture)), sessions.kept(self.picture)
+        here, kept = sessions.stored(self._rows(self.picture)), sessions.kept(self.picture)
         if not here or kept <= here or self._ended:
             return ""
         if self._asking:
@@ -124,12 +125,12 @@ class SessionsPage(ResourcePage):
         return await super().perform(action)
 
     def _ask(self) -> None:
-        here = self._rows(self.picture)
-        if self._ended or sessions.kept(self.picture) <= len(here):
+        here = sessions.stored(self._rows(self.picture))
+        if self._ended or sessions.kept(self.picture) <= here:
             self.deck.say("these are all sessions that are kept")
         elif not self._asking:
             self._asking = True
-            self.run_worker(self._read(len(here)), group="older", exit_on_error=False)
+            self.run_worker(self._read(here), group="older", exit_on_error=False)
             self._settle()
 
     async def _read(self, offset: int) -> None:
@@ -146,9 +147,9 @@ class SessionsPage(ResourcePage):
             self._settle()
             return
         found = told.sessions
-        now = self.picture.snapshot.sessions
+        now = {key: row for key, row in self.picture.snapshot.sessions.items() if not row.gateway}
         self._newest = self._newest or max((row.last for row in now.values()), default=None)
-        self._older |= {row.key: row for row in found} | dict(now)
+        self._older |= {row.key: row for row in found} | now
         self._ended = len(found) < MORE
         self.rebuild()
         self.deck.say(f"{len(found)} older sessions")

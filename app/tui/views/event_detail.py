@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from datetime import UTC
 
+from app.model.chat import Message
 from app.model.sessions import Session, TimelineEvent
 from app.tui.lines import Line, Span, rule
 from app.tui.picture import Picture, Times
-from app.tui.views import chat, parts
-from app.tui.views.chat import Said
+from app.tui.views import chat_lines, parts
 from app.tui.views.gists import GONE, gist
 from app.tui.views.job_detail import pretty
 from app.tui.views.session_detail import after, marked
@@ -22,7 +22,7 @@ LINES_MOST = 2000
 
 
 def detail(
-    event: TimelineEvent, session: Session | None, said: Sequence[Said], picture: Picture, width: int
+    event: TimelineEvent, session: Session | None, said: Sequence[Message], picture: Picture, width: int
 ) -> list[Line]:
     """`said`: the messages of the call that it is of."""
     told = gist(event)
@@ -30,7 +30,7 @@ def detail(
     lines = [Line(((f" {mark} ", style), (event.type, "strong"), (f" · {event.severity}", "dim")), key="head")]
     lines += parts.facts(_facts(event, session, told.cost, picture), width)
     if said:
-        lines += [rule("Chat"), *chat.lines(said, picture, width)]
+        lines += [rule("Chat"), *chat_lines.lines(said, picture, width)]
     elif event.payload:
         lines.append(rule("Says"))
         lines += [

@@ -89,13 +89,16 @@ def beginning(told: str) -> dict[str, Any]:
 
 
 def _value(told: str, at: int) -> tuple[Any, int]:
-    """The value that begins at a place, and where it ends; None and -1 if it does not end. A number that the text
-    ends with may go on."""
+    """The value that begins at a place, and where it ends; None and -1 if it does not end. A number ends where
+    something else follows."""
     try:
         value, end = _decoder.raw_decode(told, at)
     except (ValueError, RecursionError):
         return None, -1
-    return (None, -1) if end == len(told) and isinstance(value, int | float) and told[-1].isdigit() else (value, end)
+    whole = (
+        isinstance(value, bool) or not isinstance(value, int | float) or told[end : end + 1] in tuple(",}" + _BLANKS)
+    )
+    return (value, end) if whole else (None, -1)
 
 
 def _past(told: str, at: int, characters: str) -> int:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.model import text
-from app.model.sessions import Session, SessionDetail, SessionStatus, TimelineEvent
+from app.model.sessions import UNTOLD, Session, SessionDetail, SessionStatus, TimelineEvent
 from app.tui.lines import BLANK, Line, Span, rule
 from app.tui.picture import Picture, Times
 from app.tui.views import parts, scores, sessions
-from app.tui.views.chat import clock
+from app.tui.views.chat_lines import clock
 from app.tui.views.gists import Gist
 from app.tui.views.sessions import dollars, length
 from widgets.cells import fit_cells, wrap_cells
@@ -20,6 +20,8 @@ EVENTS_MOST = 3000
 """Events that are held at once; those farthest from where the reader goes are let go of."""
 EARLIER, LATER = "earlier", "later"
 """Keys of the lines that stand for the events before and after those that are here."""
+CHAT = "chat"
+"""Key of the line that leads to what was said."""
 _TYPE = 15
 _COST = 7
 _ERRORS = ("error", "critical")
@@ -82,6 +84,16 @@ def head(session: Session, picture: Picture, width: int) -> list[Line]:
     return lines
 
 
+def chat_line(told: SessionDetail) -> list[Line]:
+    """The way to what was said; nothing where no model was called."""
+    calls = sum(event.type == "llm_call" for event in told.events)
+    if not calls:
+        return []
+    here = "" if len(told.events) >= told.total else " among the events that are here"
+    said = f"what was said in {calls:,} call{'' if calls == 1 else 's'}{here}"
+    return [Line((("  chat    ", "dim"), (said, "accent")), key=CHAT, copy=said, right=(("enter: reads it ", "dim"),))]
+
+
 def _fact(label: str, value: str, style: str, width: int) -> list[Line]:
     if not value:
         return []
@@ -113,10 +125,13 @@ def _ran(session: Session, picture: Picture) -> str:
         how = f"{lasted}, then nothing for {text.duration(text.age_step(picture.age(session.last) or 0.0))}"
     else:
         how = f"goes on, for {lasted} so far"
-    return f"{parts.both(session.began, picture)} · {how}"
+    began = parts.both(session.began, picture) if session.began != UNTOLD else ""
+    return f"{began} · {how}" if began and seconds is not None else began
 
 
 def _did(session: Session) -> str:
+    if session.gateway:
+        return ""
     errors = f"{session.errors} error{'' if session.errors == 1 else 's'}" if session.errors else "no errors"
     calls = session.tool_calls
     fine = max(0, calls - session.tool_failures)
@@ -202,6 +217,8 @@ def after(at: datetime, began: datetime) -> str:
 def without(key: str, session: Session | None, told: str, picture: Picture, width: int) -> list[Line]:
     """What stands there as long as no events have come: the row, if it is known, and why there is no more."""
     lines = head(session, picture, width) if session is not None else [BLANK]
+    if session is not None and session.gateway:
+        return [*lines, Line((("  Sessions of gateways have no events here.", "dim"),))]
     if not told:
         return [*lines, Line((("  Reading its events …", "dim"),))]
     name = "" if session is not None else f"session {text.cut(key, 60)}: "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.model import text
 from app.model.health import Health
-from app.model.sessions import IDLE_AFTER, Session, SessionStatus
+from app.model.sessions import IDLE_AFTER, UNTOLD, Session, SessionStatus
 from app.model.snapshot import Capability
 from app.tui.picture import Picture, Standing
 from app.tui.views import cells, scores
@@ -51,14 +51,17 @@ def standing(session: Session, picture: Picture) -> Standing:
 
 def as_of_now(session: Session, picture: Picture) -> Session:
     """A session of which nothing new came is idle after a while, whoever told of it."""
-    quiet = picture.age(session.last)
+    quiet = picture.age(session.last) if not session.gateway else None
     if session.status is SessionStatus.ACTIVE and quiet is not None and quiet > IDLE_AFTER.total_seconds():
         return replace(session, status=SessionStatus.IDLE)
     return session
 
 
 def took(session: Session, picture: Picture) -> float | None:
-    """Seconds from its beginning to its end; to now while it is active, to its last event once it is idle."""
+    """Seconds from its beginning to its end; to now while it is active, to its last event once it is idle. None where
+    its beginning is not told."""
+    if UNTOLD in (session.began, session.last):
+        return None
     if session.ended is None and session.status is SessionStatus.ACTIVE:
         return picture.age(session.began)
     return max(0.0, ((session.ended or session.last) - session.began).total_seconds())
@@ -104,7 +107,7 @@ def tokens(session: Session) -> int:
 def _took(session: Session, picture: Picture) -> Cell:
     seconds = took(session, picture)
     if seconds is None:
-        return cells.UNKNOWN
+        return cells.ABSENT
     if session.ended is not None:
         return Cell(length(seconds), seconds)
     step = text.age_step(seconds)
@@ -121,7 +124,17 @@ def _cost(session: Session, picture: Picture) -> Cell:
     return Cell(dollars(session.cost), session.cost / 1e9) if session.cost else cells.ABSENT
 
 
+def _since(at: datetime, picture: Picture, room: int) -> Cell:
+    return cells.ABSENT if at == UNTOLD else cells.since(at, picture, room, exact=True)
+
+
+def _events(session: Session, picture: Picture) -> Cell:
+    return cells.ABSENT if session.gateway else cells.number(session.events)
+
+
 def _errors(session: Session, picture: Picture) -> Cell:
+    if session.gateway:
+        return cells.ABSENT
     return Cell(text.count(session.errors), session.errors, "warn" if session.errors else "dim")
 
 
@@ -132,6 +145,11 @@ def _context(session: Session, picture: Picture) -> Cell:
 
 def _tokens(session: Session, picture: Picture) -> Cell:
     return Cell(text.count(tokens(session)), tokens(session)) if tokens(session) else cells.ABSENT
+
+
+def stored(rows: Mapping[str, Session]) -> int:
+    """How many of them are in the store, and not a gateway's."""
+    return sum(not row.gateway for row in rows.values())
 
 
 def kept(picture: Picture) -> int:
@@ -146,8 +164,9 @@ def tally_of(rows: Mapping[str, Session], picture: Picture) -> tuple[tuple[str, 
     for health, number in ((Health.WARN, wrong), (Health.OK, len(rows) - wrong)):
         if number:
             spans += [(f"{health.glyph}{number}", health.value), (" ", "")]
-    if kept(picture) > len(rows):
-        spans += [(f"of {kept(picture):,} sessions", ""), (" ", "")]
+    own = stored(rows)
+    if kept(picture) > own:
+        spans += [(f"of {kept(picture) + len(rows) - own:,} sessions", ""), (" ", "")]
     return tuple(spans[:-1])
 
 
@@ -170,10 +189,8 @@ def line(picture: Picture) -> str:
         return "no sessions yet"
     active = sum(session.status is SessionStatus.ACTIVE for session in rows)
     wrong = sum(bad(session) and now - session.last <= HOUR for session in rows)
-    idle = sum(session.status is SessionStatus.IDLE for session in rows)
-    more = kept(picture) > len(rows) and all(now - session.last <= HOUR for session in rows)
-    parts = [f"{active} active", f"{idle} idle" if idle else "", f"{'≥' if more else ''}{wrong} with errors"]
-    return f"{', '.join(part for part in parts if part)} in the last hour"
+    more = kept(picture) > stored(picture.snapshot.sessions) and all(now - session.last <= HOUR for session in rows)
+    return f"{active} active, {'≥' if more else ''}{wrong} with errors in the last hour"
 
 
 def _names(session: Session, picture: Picture) -> str:
@@ -210,11 +227,11 @@ VIEW = View(
         ),
         Field(
             right("began", "BEGAN", 6, help="since its first event"),
-            lambda s, p: cells.since(s.began, p, 6, exact=True),
+            lambda s, p: _since(s.began, p, 6),
             times=True,
         ),
         Field(right("took", "TOOK", 6, help="to its end; so far, while it has none"), _took),
-        Field(right("events", "EVENTS", 6, help="all that came"), lambda s, p: cells.number(s.events)),
+        Field(right("events", "EVENTS", 6, help="all that came"), _events),
         Field(right("err", "ERR", 4, help="events of severity error or critical, and tool errors"), _errors),
         Field(right("tools", "TOOLS", 5, help="tool calls; 9/12: of 12, 9 did not fail"), _tools),
         Field(right("cost", "COST", 7, help="US dollars, as its events tell it"), _cost),
@@ -224,7 +241,7 @@ VIEW = View(
         Field(right("ctx", "CTX", 4, 3, help="of its context that is used, where it is told"), _context),
         Field(
             right("last", "LAST", 4, 3, help="since its last event"),
-            lambda s, p: cells.since(s.last, p, 4, exact=True),
+            lambda s, p: _since(s.last, p, 4),
             times=True,
         ),
         Field(left("label", "LABEL", 14, 4, flex=True, help="what it is about"), lambda s, p: cells.plain(s.label)),
