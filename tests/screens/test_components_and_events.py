@@ -75,12 +75,12 @@ async def test_what_comes_while_one_follows_stands_on_top() -> None:
         assert "drained" in rows(deck)[0]
 
 
-@pytest.mark.parametrize("key", ["7", "8", "9"])
+@pytest.mark.parametrize("key", ["7", "8"])
 async def test_views_that_need_more_say_what(key: str) -> None:
     async with driving(fleet()) as deck:
         await deck.press(key)
         words = " ".join(deck.text.split())
-        assert "watchdeck init sessions" in words or "recording" in words
+        assert "watchdeck init sessions" in words
         await deck.press("J", "enter", "a", "x", "R", "m", "y", "1")
         assert "─ Now" in deck.text
 
