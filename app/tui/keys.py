@@ -10,7 +10,7 @@ EVERYWHERE = frozenset({"overview", "list", "detail", "plot", "json", "help"})
 LISTS = frozenset({"overview", "list"})
 ROWS = frozenset({"overview", "list", "detail"})
 _SIDEWAYS = frozenset({"overview", "list", "plot", "json"})
-_SPANS = frozenset({"list", "detail", "plot"})
+_SPANS = frozenset({"overview", "list", "detail", "plot"})
 _PARTED = frozenset({"overview", "list", "detail", "plot"})
 
 

@@ -37,6 +37,20 @@ def tally(picture: Picture, view: View) -> tuple[Span, ...]:
     return counts(count) if count else ()
 
 
+def names_of_lists(view: View, shown: View, picture: Picture) -> tuple[Span, ...]:
+    """`[hosts 40] · AI 12`: the lists that a view has, the one that is shown marked; nothing where it has one."""
+    offered = view.offered(picture)
+    if shown not in offered:
+        offered = (shown, *offered)
+    if len(offered) == 1:
+        return ()
+    spans: list[Span] = []
+    for each in offered:
+        name = f"{each.called} {each.size(picture):,}"
+        spans += [(" · ", "dim"), (f"[{name}]", "strong") if each is shown else (name, "")]
+    return tuple(spans[1:])
+
+
 def plural(number: int, view: View) -> str:
     return f"{number} {view.nouns[0] if number == 1 else view.nouns[1]}"
 
@@ -105,7 +119,8 @@ def _newest(picture: Picture) -> str:
 
 
 def _all_clear(picture: Picture, views: tuple[View, ...]) -> Line:
-    numbers = [(view, _total(picture, view)) for view in views if view.id in _COUNTED]
+    counted = [each for view in views if view.id in _COUNTED for each in view.lists]
+    numbers = [(view, _total(picture, view)) for view in counted]
     totals = [plural(number, view) for view, number in numbers if number]
     facts = f" {', '.join(totals)}." if totals else ""
     cleared = picture.news.cleared

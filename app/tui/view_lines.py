@@ -14,7 +14,7 @@ from app.model.triage.many import for_many
 from app.tui import sentences
 from app.tui.lines import Line, Span
 from app.tui.picture import Picture
-from app.tui.views import components, events, scores, sessions
+from app.tui.views import ai_agents, components, events, scores, sessions
 from app.tui.views.view import View
 from widgets.sparkline import sparkline
 
@@ -79,6 +79,9 @@ def agents_line(picture: Picture) -> str:
     ages = [picture.age(vitals.beat) for key, vitals in snapshot.vitals.items() if key in snapshot.agents]
     known = [age for age in ages if age is not None]
     parts = [f"oldest heartbeat {text.age(max(known))}"] if known else []
+    if snapshot.ai:
+        named = f"AI {len(snapshot.ai):,}: " if snapshot.agents else ""
+        parts.append(named + ai_agents.line(picture))
     for state in ("Cordoned", "Draining", "Pending"):
         number = sum(1 for agent in snapshot.agents.values() if agent.state == state)
         if number:
@@ -126,6 +129,8 @@ def view_lines(views: Sequence[View], picture: Picture, width: int) -> list[Line
     Enter on it opens the view. What does not fit into so many cells is left out by the figure, not cut in its middle;
     the first is always there."""
     tallies = {view.id: sentences.tally(picture, view) for view in views}
+    if "agents" in tallies and not picture.snapshot.agents and picture.snapshot.ai:
+        tallies["agents"] = ai_agents.standings(picture)
     if "sessions" in tallies:
         tallies["sessions"] = ()
     if "scores" in tallies:  # always of the usual window: findings are about that one

@@ -19,6 +19,7 @@ from app.model.snapshot import Snapshot
 from app.model.text import clean
 from app.tui.app import WatchdeckApp
 from app.tui.options import DeckOptions
+from tests.literal_sessions import with_sessions
 from tests.literals import NOW, LiteralFeed, agent, calm, consumer, fleet, keyed, stream, vitals
 
 HOSTILE = (
@@ -50,7 +51,7 @@ def hostile() -> Snapshot:
     )
 
 
-SCENES = {"fleet": fleet, "calm": calm, "hostile": hostile}
+SCENES = {"fleet": fleet, "calm": calm, "hostile": hostile, "ai": with_sessions}
 
 
 class LivingFeed(LiteralFeed):

@@ -34,6 +34,21 @@ def test_every_letter_of_a_filter_arrives(literal_deck: Open) -> None:
     assert "Nothing matches" in deck.text
 
 
+def test_the_other_list_of_a_view_is_filtered_alone_in_one_write(literal_deck: Open) -> None:
+    deck = literal_deck("ai")
+    deck.send("6\t/triage\r")
+    deck.wait_text("hosts 10 · [AI 3]", "triage-bot", "1 of 3")
+    assert "coder-7" not in deck.text
+    deck.press("enter")
+    deck.wait_text("Agents › triage-bot", "Score of 7 days")
+    deck.press("esc")
+    deck.wait_text("hosts 10 · [AI 3]")
+    deck.press("tab")
+    deck.wait_text("[hosts 10] · AI 3", "web-03", "build-01")
+    deck.press("tab")
+    deck.wait_text("hosts 10 · [AI 3]", "1 of 3")
+
+
 def test_a_command_typed_ahead_is_taken_whole(literal_deck: Open) -> None:
     deck = literal_deck("fleet")
     deck.send(":stream ORDERS\r")

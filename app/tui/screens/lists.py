@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from app.tui import sentences
 from app.tui.lines import Line, Span
-from app.tui.picture import Changes, Picture
+from app.tui.picture import Changes
 from app.tui.screens.page import Deck, Page
 from app.tui.screens.resource import ResourcePage
 from app.tui.views.view import View
@@ -76,7 +77,7 @@ class ListsPage(Page):
     # -- what the deck asks of a page --------------------------------------------------------------------------------
     @property
     def beside_title(self) -> tuple[Span, ...]:
-        return names_of_lists(self._first, self.view, self.picture)
+        return sentences.names_of_lists(self._first, self.view, self.picture)
 
     @property
     def filter_text(self) -> str:
@@ -137,17 +138,3 @@ class ListsPage(Page):
 
     def set_filter(self, text: str) -> None:
         self.page.set_filter(text)
-
-
-def names_of_lists(view: View, shown: View, picture: Picture) -> tuple[Span, ...]:
-    """`[hosts 40] · AI 12`: the lists that a view has, the one that is shown marked; nothing where it has one."""
-    offered = view.offered(picture)
-    if shown not in offered:
-        offered = (shown, *offered)
-    if len(offered) == 1:
-        return ()
-    spans: list[Span] = []
-    for each in offered:
-        name = f"{each.called} {each.size(picture):,}"
-        spans += [(" · ", "dim"), (f"[{name}]", "strong") if each is shown else (name, "")]
-    return tuple(spans[1:])

@@ -52,7 +52,7 @@ class OverviewPage(Page):
         self._upper = Vertical(id="upper")
         self._lower = Vertical(id="lower")
         self._score = Document(id="score")
-        self._scored = ""  # whose score the pane shows
+        self._scored = ("", "")  # whose score the pane shows, and why that one
         self._score.when_resized(self._write_score)
         self._now_pane = Vertical(id="now-pane")
         self._focus = "now"
@@ -96,7 +96,7 @@ class OverviewPage(Page):
     @property
     def sections(self) -> frozenset[str]:
         """What its lines and panes show. The job queue only where there is a pane for it: its line needs figures."""
-        wanted = frozenset({"findings"}).union(*(view.sections for view in self._views))
+        wanted = frozenset({"findings"}).union(*(each.sections for view in self._views for each in view.lists))
         return wanted if self._jobs_shown else wanted - {"jobs", "deadletters"}
 
     @property
@@ -121,7 +121,7 @@ class OverviewPage(Page):
         there = {
             "components": bool(snapshot.components),
             "jobs": snapshot.queue is not None,
-            "agents": bool(snapshot.agents) or self._fleet(),
+            "agents": bool(snapshot.agents) or bool(snapshot.ai) or self._fleet(),
             "scores": self.picture.has(Capability.SESSIONS),
             "sessions": self.picture.has(Capability.SESSIONS),
         }
@@ -169,6 +169,8 @@ class OverviewPage(Page):
         for part in inner:
             part.display = panes and any(pane.display and pane.parent is part for pane in self._panes.values())
         self._score.display = not zoom
+        if self.picture.has(Capability.SESSIONS):
+            self._score.styles.height = score_pane.WIDE_LINES if wide else score_pane.LINES
         middle.display = any(part.display for part in inner)
         self._columns.display = left.display or middle.display
         self._lines.display = (lines or panes) and zoom in ("", "lines")
@@ -183,12 +185,14 @@ class OverviewPage(Page):
         self.call_after_refresh(self._write_now_title)
 
     def _write_score(self) -> None:
-        """The score pane. It stays with its agent while the cursor is in it."""
+        """The score pane: of the AI agent under the cursor, else of the one that fell most. It stays with its agent
+        while the cursor is in it."""
         if self._focus != "score":
-            self._scored = score_pane.chosen(self.picture)
+            kind, _, key = self.ref.partition(":") if self._focus in self._panes else ("", "", "")
+            self._scored = (key, "under the cursor") if kind == "ai" else score_pane.chosen(self.picture)
         width = self._score.size.width
         if width:
-            self._score.show(score_pane.lines(self._scored, self.picture, width))
+            self._score.show(score_pane.lines(*self._scored, self.picture, width))
 
     def _reachable(self) -> list[str]:
         """The panes that `tab` goes through, in their order on the screen."""
@@ -318,6 +322,8 @@ class OverviewPage(Page):
         for key in dict.fromkeys([self.now.cursor_key, *(row.key for row in self.now.rows)]):
             if key in findings:
                 yield from findings[key].refs
+        if self._score.display and self.has_class("-panes") and self.picture.has(Capability.SESSIONS):
+            yield f"scores:{self.picture.window}"
         for pane in self._panes.values():
             if pane.display:
                 yield from pane.looking_at
@@ -325,10 +331,7 @@ class OverviewPage(Page):
     # -- keys --------------------------------------------------------------------------------------------------------
     async def perform(self, action: str) -> bool:
         if action in ("pane.next", "pane.previous"):
-            reachable = self._reachable()
-            step = 1 if action == "pane.next" else -1
-            self._focus = reachable[(reachable.index(self._focus) + step) % len(reachable)]
-            self._arrange()
+            self._go(1 if action == "pane.next" else -1)
         elif action == "zoom":
             self._zoomed = not self._zoomed
             self._arrange()
@@ -342,11 +345,23 @@ class OverviewPage(Page):
         elif action == "copy":
             self._copy()
         elif self._focus in self._panes:
-            return self._panes[self._focus].perform(action)
+            if not self._panes[self._focus].perform(action):
+                return False
         elif not self._move(action):
             return False
         self._write()
         return True
+
+    def _go(self, step: int) -> None:
+        """To the next pane, by way of the other lists of the one that the cursor is in."""
+        if self._focus not in self._panes or not self._panes[self._focus].turn(step):
+            reachable = self._reachable()
+            self._focus = reachable[(reachable.index(self._focus) + step) % len(reachable)]
+            if self._focus in self._panes:
+                self._panes[self._focus].enter(step)
+            elif self._focus == "score":
+                self._score.move_to_end(True)  # on the agent whose score it is
+        self._arrange()
 
     def _move(self, action: str) -> bool:
         moved: NowList | Document = self._score if self._focus == "score" else self._lines

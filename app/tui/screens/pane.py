@@ -14,38 +14,91 @@ from app.tui.screens.document import Document
 from app.tui.screens.page import Deck
 from app.tui.screens.rows import Rows, perform_on_table, table_for
 from app.tui.views.view import View
+from widgets.record_table import RecordTable
 
 
 class Pane(Vertical, can_focus=False):
-    """Title and table of one view."""
+    """Title and table of one view; of one with several lists, one of those that are not empty."""
 
     def __init__(self, deck: Deck, view: View, *, id: str = "", without: Collection[str] = ()) -> None:
         super().__init__(id=id or f"pane-{view.id}", classes="pane")
         self._deck = deck
-        self.view = view
+        self._first = view
         self._title = Document(selectable=False, classes="title")
-        self.table = table_for(deck, view)
-        self.table.more_line = True
-        self._rows = Rows(deck, view, self.table, without=without)
+        self._lists: list[Rows] = []
+        for each in view.lists:
+            table = table_for(deck, each)
+            table.more_line = True
+            self._lists.append(Rows(deck, each, table, without=without))
+        self._rows = self._lists[0]
+        self._active = False
 
     def compose(self) -> ComposeResult:
         yield self._title
-        yield self.table
+        for rows in self._lists:
+            rows.table.display = rows is self._rows
+            yield rows.table
+
+    @property
+    def view(self) -> View:
+        """The list that is shown."""
+        return self._rows.view
+
+    @property
+    def table(self) -> RecordTable:
+        return self._rows.table
 
     @property
     def active(self) -> bool:
-        return self.table.active
+        return self._active
 
     @active.setter
     def active(self, on: bool) -> None:
-        self.table.active = on
+        self._active = on
+        for rows in self._lists:
+            rows.table.active = on and rows is self._rows
         self._write_title()
 
+    # -- which list --------------------------------------------------------------------------------------------------
+    def _offered(self) -> list[Rows]:
+        offered = self._first.offered(self._deck.picture)
+        return [rows for rows in self._lists if rows.view in offered]
+
+    def turn(self, step: int) -> bool:
+        """To the list beside the one that is shown; False if there is none on that side."""
+        offered = self._offered()
+        place = offered.index(self._rows) + step if self._rows in offered else -1
+        if not 0 <= place < len(offered):
+            return False
+        self._show(offered[place])
+        return True
+
+    def enter(self, step: int) -> None:
+        """The cursor comes in, on the side of the first list or of the last."""
+        self._show(self._offered()[0 if step > 0 else -1])
+
+    def _show(self, rows: Rows) -> None:
+        if rows is not self._rows:
+            self._rows = rows
+            for each in self._lists:
+                each.table.display = each is rows
+            self.active = self._active
+            rows.rebuild()
+            self._write_title()
+
+    def _settle(self) -> None:
+        """Leaves a list that has nothing for one that has."""
+        offered = self._offered()
+        if self._rows not in offered:
+            self._show(offered[0])
+
     def rebuild(self) -> None:
+        self._settle()
         self._rows.rebuild()
         self._write_title()
 
     def update(self, changes: Changes, dirty: dict[str, set[str]]) -> None:
+        self._settle()
         self._rows.update(changes, dirty)
         self._write_title()
 
@@ -66,7 +119,10 @@ class Pane(Vertical, can_focus=False):
             )
             if on
         ]
-        name = (f"{self.view.number} {self.view.title}", "strong" if self.active else "header")
+        name = (f"{self._first.number} {self._first.title}", "strong" if self.active else "header")
+        lists = sentences.names_of_lists(self._first, self.view, picture)
+        if lists:
+            tally = ((" ", ""), *lists, *((("  ", ""), *known) if known else ()))
         self._title.show([Line((name, *tally), title=True, right=((", ".join(notes), "dim"),) if notes else ())])
         self.table.empty = sentences.empty(picture, self.view)
 
@@ -87,7 +143,8 @@ class Pane(Vertical, can_focus=False):
 
     @property
     def looking_at(self) -> list[str]:
-        return self._rows.refs_seen()
+        looks = self.view.looks(self._deck.picture)
+        return [looks, *self._rows.refs_seen()] if looks else self._rows.refs_seen()
 
     @property
     def ref(self) -> str:

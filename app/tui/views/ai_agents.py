@@ -34,8 +34,16 @@ def standing(agent: AiAgent, picture: Picture) -> Standing:
 
 def tally(picture: Picture) -> tuple[tuple[str, str], ...]:
     """`7d  ✗1 ▲2 ●9`: the window of the scores, and how the agents stand."""
-    found = Counter(standing(agent, picture).health for agent in picture.snapshot.ai.values())
-    spans = [(f"{picture.window}d", ""), ("  ", "")]
+    return ((f"{picture.window}d", ""), ("  ", ""), *standings(picture))
+
+
+def standings(picture: Picture) -> tuple[tuple[str, str], ...]:
+    """`✗1 ▲2 ●9`: how many agents stand how, the worst first."""
+    found = picture.once(
+        f"AI agents {picture.window} {picture.stale('ai')}",
+        lambda: Counter(standing(agent, picture).health for agent in picture.snapshot.ai.values()),
+    )
+    spans: list[tuple[str, str]] = []
     for health in sorted(found, key=lambda health: -health.rank):
         spans += [(f"{health.glyph}{found[health]}", health.value), (" ", "")]
     return tuple(spans[:-1])
@@ -44,9 +52,9 @@ def tally(picture: Picture) -> tuple[tuple[str, str], ...]:
 def line(picture: Picture) -> str:
     """All in a few words: `4 active, 1 ended in error`."""
     found = Counter(agent.state for agent in picture.snapshot.ai.values())
-    words = ((AiState.ACTIVE, "active"), (AiState.ERROR, "ended in error"), (AiState.QUIET, "quiet"))
+    words = ((AiState.ACTIVE, "active"), (AiState.ERROR, "ended in error"))
     told = [f"{found[state]} {word}" for state, word in words if found[state]]
-    return ", ".join(told) or f"{found[AiState.IDLE]} idle"
+    return ", ".join(told) or "none active"
 
 
 def _state(agent: AiAgent, picture: Picture) -> Cell:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.model import text
-from app.model.scoring import Score
+from app.model.scoring import DimensionScore, Score
 from app.model.snapshot import Capability
 from app.tui.lines import Line, rule
 from app.tui.picture import Picture
@@ -14,33 +16,43 @@ NAME = 10
 """Cells of the name of a dimension."""
 
 
-def chosen(picture: Picture) -> str:
-    """Whose score is shown: of the agent that fell most, else of the one that does worst; empty without any."""
-    fell = scores.fell_most(picture)
-    if fell is None:
-        window = picture.snapshot.site.window
-        known = [score for score in picture.snapshot.scores.values() if score.window == window]
-        fell = min(known, key=lambda score: (score.overall, score.agent), default=None)
-    return fell.agent if fell is not None else ""
+LINES, WIDE_LINES = 3, 10
+"""Lines of the pane: whose score, and what moved it most; where there is room all dimensions, and others."""
 
 
-def lines(agent: str, picture: Picture, width: int) -> list[Line]:
+def window(picture: Picture) -> int:
+    """Days of the scores in the pane: of the window that is chosen, as soon as they have come."""
+    return picture.window if scores.window_came(picture) else picture.snapshot.site.window
+
+
+def chosen(picture: Picture) -> tuple[str, str]:
+    """Whose score is shown, and why: of the agent that fell most, else of the one that does worst; empty without."""
+    days = window(picture)
+    fell = scores.fell_most(picture, days)
+    if fell is not None:
+        return fell.agent, "fell most"
+    known = [score for score in picture.snapshot.scores.values() if score.window == days]
+    lowest = min(known, key=lambda score: (score.overall, score.agent), default=None)
+    return (lowest.agent, "lowest") if lowest is not None else ("", "")
+
+
+def lines(agent: str, note: str, picture: Picture, width: int) -> list[Line]:
     """The pane for so many cells; Enter on a line opens the breakdown of its agent."""
     if not picture.has(Capability.SESSIONS):
         told = scores.no_events(picture, "Scores need session events")
         fits = len(told) + 2 <= width
         return [rule("7 Scores"), Line(((f"  {told if fits else told.removeprefix('Scores ')}", ""),))]
-    window = picture.snapshot.site.window
-    score = scores.of(agent, picture, window)
-    if score is None:
+    days = window(picture)
+    score = scores.of(agent, picture, days)
+    if score is None and not agent:
         return [rule("7 Scores"), Line((("  no sessions yet", "dim"),))]
-    note = "fell most" if score.delta < 0 else "lowest"
-    return [
-        rule(f"7 Scores · {window}d", right=note),
-        _head(score, picture),
-        *dimensions(score, width),
-        *_others(score, picture),
-    ]
+    head = rule(f"7 Scores · {days}d", right=note)
+    if score is None:
+        none = Line(((f"   {text.cut(agent, 30)}", "strong"), (f"  no sessions in {days}d", "dim")))
+        return [head, none, *_others(agent, picture)]
+    sign = 1 if score.delta > 0 else -1
+    moved = sorted(score.dimensions, key=lambda each: -(each.change or 0.0) * sign)
+    return [head, _head(score, picture), *dimensions(score, width, moved), *_others(agent, picture)]
 
 
 def _head(score: Score, picture: Picture) -> Line:
@@ -59,11 +71,12 @@ def _head(score: Score, picture: Picture) -> Line:
     )
 
 
-def dimensions(score: Score, width: int) -> list[Line]:
+def dimensions(score: Score, width: int, order: Sequence[DimensionScore] = ()) -> list[Line]:
     """A line a dimension: its score, a bar, and what it changed."""
+    changes, _ = scores.shares(score)
     room = max(4, min(20, width - NAME - 19))
     found = []
-    for each in score.dimensions:
+    for each in order or score.dimensions:
         cell = scores.dimension_cell(each)
         drawn = bar(each.score, room) if each.has_data else " " * room
         change = each.change or 0.0
@@ -74,17 +87,17 @@ def dimensions(score: Score, width: int) -> list[Line]:
                     (f"   {scores.SHORT[each.name]:<{NAME}} ", ""),
                     (f"{cell.text:>3} ", cell.style),
                     (drawn, cell.style or "accent"),
-                    (f" {scores.points(each.change):>6}", style),
+                    (f" {scores.points(None if each.change is None else changes[each.name]):>6}", style),
                 )
             )
         )
     return found
 
 
-def _others(shown: Score, picture: Picture) -> list[Line]:
+def _others(shown: str, picture: Picture) -> list[Line]:
     """The rest, the largest falls first."""
-    window = picture.snapshot.site.window
-    rest = [score for score in picture.snapshot.scores.values() if score.window == window and score is not shown]
+    days = window(picture)
+    rest = [score for score in picture.snapshot.scores.values() if score.window == days and score.agent != shown]
     rest.sort(key=lambda score: (score.delta, score.agent))
     return [
         Line(

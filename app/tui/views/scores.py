@@ -176,7 +176,7 @@ def lacks(picture: Picture) -> str:
 
 def window_came(picture: Picture) -> bool:
     """Whether scores of the window that is shown have come; agents of the usual window are in every longer one."""
-    return bool(rows(picture)) or picture.window < picture.snapshot.site.window
+    return bool(rows(picture)) or picture.window <= picture.snapshot.site.window
 
 
 def no_events(picture: Picture, told: str) -> str:
@@ -198,15 +198,14 @@ def line(picture: Picture) -> str:
     if not known:
         return no_events(picture, "need session events").removeprefix("need session events: ") or "no sessions yet"
     parts = f"{len(known)} agent{'' if len(known) == 1 else 's'}, median {median(s.overall for s in known):.0f}"
-    fell = fell_most(picture)
+    fell = fell_most(picture, window)
     return (
         f"{parts}   ▼ {text.cut(fell.agent, 24)} {fell.overall:.0f} ({fell.delta:+.0f})" if fell is not None else parts
     )
 
 
-def fell_most(picture: Picture) -> Score | None:
-    """The score that fell most of those that can be trusted, in the usual window; None if none fell."""
-    window = picture.snapshot.site.window
+def fell_most(picture: Picture, window: int) -> Score | None:
+    """The score that fell most of those of a window that can be trusted; None if none fell."""
     fell = [
         score
         for score in picture.snapshot.scores.values()
