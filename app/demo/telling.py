@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from collections.abc import Sequence
 from app.demo.layout import MARK, Config, Layout
 from app.demo.link import ApiError, Link
 from app.demo.minds import Mind, minds
+from app.demo.plans import planned, plans
 from app.demo.stamps import now_ns
 from app.demo.tales import Event, history, session
 from app.sources.sessionstream import configuration, named, unfit
 
 EVERY = 45.0
 """Seconds between two sessions of an agent, on average, while somebody looks."""
+TASK_EVERY = 20.0
+"""The same, between two tasks that are handed out."""
 AT_ONCE = 8
 """Sessions of the past that are published before others have their turn."""
 PAUSE = 0.02
@@ -75,15 +79,16 @@ class Telling:
                 if mind.stopped or mind.newcomer:
                     continue
                 working.create_task(self._works(mind))
+            working.create_task(self._plans())
 
     async def _past(self) -> None:
         now = now_ns() // 1_000_000
-        for mind in self._minds:
-            for number, events in enumerate(history(mind, self._seed, now)):
-                await self._publish(events)
-                if number % AT_ONCE == 0:
-                    await self._link.flush()
-                    await asyncio.sleep(PAUSE)
+        told = (history(mind, self._seed, now) for mind in self._minds)
+        for number, events in enumerate(itertools.chain(plans(self._seed, now), *told)):
+            await self._publish(events)
+            if number % AT_ONCE == 0:
+                await self._link.flush()
+                await asyncio.sleep(PAUSE)
         if self._scenario != "calm":
             await self._link.publish(f"{self._subject}coder-7", _BROKEN)
         await self._link.flush()
@@ -94,6 +99,14 @@ class Telling:
         while True:
             await self._live(list(session(mind, mind.manner(0.0), rng, now_ns() // 1_000_000)))
             await asyncio.sleep(rng.expovariate(1 / EVERY) / self._speed)
+
+    async def _plans(self) -> None:
+        """Tasks are handed out as well, and go their way, several at a time."""
+        rng = random.Random(f"{self._seed}:planner:live")  # noqa: S311  a simulation
+        async with asyncio.TaskGroup() as going:
+            for number in itertools.count():
+                await asyncio.sleep(rng.expovariate(1 / TASK_EVERY) / self._speed)
+                going.create_task(self._live(planned(self._seed, number, now_ns() // 1_000_000)))
 
     async def _live(self, events: Sequence[Event]) -> None:
         """Each event at its time, and with the time at which it is published."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -127,6 +128,7 @@ def job_word(job: Job, events: Iterable[TaskEvent]) -> TaskWord:
     )
 
 
+@lru_cache(maxsize=1024)
 def named(kind: str, name: str) -> Named:
     """A board or a group by its name; a name that is a UUID is its id."""
     return Named(_own_id(kind, name), name)

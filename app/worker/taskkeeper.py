@@ -92,7 +92,10 @@ class Taskkeeper:
             return
         changed = [job for key, job in jobs.items() if before.get(key) is not job]
         async for job in sliced(changed):
-            word = job_word(job, _events(self._keys(job.key)))
+            events = _events(self._keys(job.key))
+            if job.agents and not events:
+                continue  # told by somebody who does not say when what happened: NATS will
+            word = job_word(job, events)
             known = self._waiting.get(job.key)
             if known is None and len(self._waiting) >= WAITING_MOST:
                 self._miss()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 from app.demo.minds import Mind, minds
+from app.demo.plans import HISTORY, KINDS, planned, plans
 from app.demo.tales import Event, history
 from app.model.folding import begun, order_key, tools
 from app.model.formulas import Sums, score
 from app.model.scoring import Bands, Dimension, Score, Trend, Weights
 from app.model.sessionevents import read_event
-from app.model.sessions import SessionStatus
+from app.model.sessions import SessionEvent, SessionStatus
+from app.model.taskhistory import steps
+from app.model.tasks import TaskStatus
+from app.model.taskwords import check_task, task_word
 
 NOW = 1_795_435_200_000  # a Monday at noon
 DAY = 86_400_000
@@ -104,3 +108,36 @@ def test_each_does_as_was_meant(scenario: str) -> None:
             steady = scores[name]
             assert steady is not None
             assert abs(steady.delta) < 12, name
+
+
+def walks(events: list[SessionEvent]) -> list[list[TaskStatus]]:
+    """The statuses that each task goes through."""
+    tasks = {}
+    for mark, each in enumerate(events):
+        check_task(each)
+        if (word := task_word(each, mark)) is not None:
+            tasks.setdefault(word.id, []).extend(word.events)
+    return [[step.after for step in steps(told)] for told in tasks.values()]
+
+
+def test_the_planner_tells_of_tasks_of_two_months_that_go_their_way() -> None:
+    told = list(plans(SEED, NOW))
+    assert told == list(plans(SEED, NOW))
+    assert len(told) == HISTORY + 1
+    events = [read_event(each, NOW) for session in told for each in session]
+    assert max(each.at for each in events) <= NOW
+    assert len({(each.session, each.id) for each in events}) == len(events)
+    found = walks(events)
+    assert len(found) > 1000
+    assert sum(walk[-1] is TaskStatus.DONE for walk in found) > 0.9 * len(found)
+    assert {status for walk in found for status in walk} == set(TaskStatus)
+    assert {each.payload["data"]["boardId"] for each in events if each.type == "custom"} == {k.board for k in KINDS}
+    ended = [each for each in events if each.type == "session_ended"]
+    assert len(ended) == HISTORY  # the day's own goes on
+
+
+def test_a_task_that_is_handed_out_while_one_looks_goes_its_way_in_a_session_of_its_own() -> None:
+    events = [read_event(each, NOW) for each in planned(SEED, 3, NOW)]
+    assert (events[0].type, events[-1].type) == ("session_started", "session_ended")
+    assert [walk[0] for walk in walks(events)] == [TaskStatus.INBOX]
+    assert events[-1].at < NOW + 30 * 60_000
