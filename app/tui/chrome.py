@@ -101,6 +101,7 @@ _FOOTER = {
     "detail": ("open", "back", "filter", "command", "copy", "json", "help"),
     "plot": ("open", "back", "more", "less", "filter", "command", "copy", "json", "help"),
     "json": ("back", "filter", "copy", "help"),
+    "log": ("open", "back", "follow", "filter", "faults", "copy", "actions", "json", "help"),
     "help": ("back", "help"),
     "menu": ("open", "back"),
 }

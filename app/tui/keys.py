@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-EVERYWHERE = frozenset({"overview", "list", "detail", "plot", "json", "help"})
+EVERYWHERE = frozenset({"overview", "list", "detail", "plot", "json", "log", "help"})
 LISTS = frozenset({"overview", "list"})
 ROWS = frozenset({"overview", "list", "detail"})
-_SIDEWAYS = frozenset({"overview", "list", "plot", "json"})
-_SPANS = frozenset({"overview", "list", "detail", "plot"})
+_SIDEWAYS = frozenset({"overview", "list", "plot", "json", "log"})
+_SPANS = frozenset({"overview", "list", "detail", "plot", "log"})
+_LOGS = frozenset({"log"})
 _PARTED = frozenset({"overview", "list", "detail", "plot"})
 
 
@@ -64,48 +65,66 @@ TABLE: tuple[Key, ...] = (
     Key("page.up", ("pageup", "ctrl+u"), "half a page up"),
     Key("columns.left", ("h", "left"), "columns: scroll left; plots: an earlier point", where=_SIDEWAYS),
     Key("columns.right", ("l", "right"), "columns: scroll right; plots: a later point", where=_SIDEWAYS),
-    Key("open", ("enter",), "open", "open", ROWS | {"plot"}),
+    Key("open", ("enter",), "open", "open", ROWS | {"plot", "log"}),
     Key("back", ("escape", "backspace"), "back: prompt, marks, filter, detail; never quits", "back"),
     Key("worst", ("!",), "the first finding of Now, from anywhere", "worst"),
-    Key("fault.next", ("n",), "next row that is not OK; in JSON the next match", "", ROWS | {"json"}),
-    Key("fault.previous", ("N",), "previous row that is not OK; in JSON the previous match", "", ROWS | {"json"}),
+    Key("fault.next", ("n",), "next row that is not OK; in JSON and logs the next match", "", ROWS | {"json", "log"}),
+    Key(
+        "fault.previous",
+        ("N",),
+        "previous row that is not OK; in JSON and logs the previous match",
+        "",
+        ROWS | {"json", "log"},
+    ),
     Key("filter", ("/",), "filter: words, /regex/, !word, column:word, column>number; in JSON search", "filter"),
     Key("command", (":",), "command", "cmd"),
     Key("sort.left", ("<",), "sort by the column to the left", "", LISTS),
     Key("sort.right", (">",), "sort by the column to the right", "sort", LISTS),
     Key("sort.reverse", ("o",), "reverse the order", "", LISTS),
-    Key("faults", ("f",), "only rows that are not OK", "faults", LISTS),
+    Key("faults", ("f",), "only rows that are not OK; logs: warnings and errors", "faults", LISTS | _LOGS),
     Key("wide", ("w",), "wide: all columns, whole names", "wide", LISTS),
-    Key("hidden", ("e",), "show what is hidden: ephemeral, own and minor rows, quiet and INFO findings", "", LISTS),
+    Key(
+        "hidden",
+        ("e",),
+        "show what is hidden: ephemeral, own and minor rows, INFO findings; logs: around matches",
+        "",
+        LISTS | _LOGS,
+    ),
     Key("mark", ("space",), "mark the row", "", frozenset({"list"})),
     Key("zoom", ("z",), "this pane alone, and back", "zoom", frozenset({"overview"})),
     Key(
         "more",
         ("+", "="),
-        "scores: a longer window; metrics: a longer range; sessions: more, later events",
+        "scores: a longer window; metrics: a longer range; sessions: more, later events; logs: more",
         "longer",
         _SPANS,
     ),
     Key(
         "less",
         ("-",),
-        "scores: a shorter window; metrics: a shorter range; a session: earlier events",
+        "scores: a shorter window; metrics: a shorter range; a session: earlier events; logs: only worse",
         "shorter",
         _SPANS,
     ),
     Key("pause", ("p",), "pause painting, and go on", "pause"),
     Key("refresh", ("r",), "collect now, and sort again", "refresh"),
-    Key("copy", ("y",), "copy the real name or the command (marked rows: one a line)", "copy", ROWS | {"plot", "json"}),
-    Key("json", ("J",), "raw facts as JSON", "JSON", ROWS | {"plot"}),
-    Key("related", ("R",), "related: consumers, owner, jobs, findings, events of this row", "", ROWS),
+    Key(
+        "copy",
+        ("y",),
+        "copy the real name or the command (marked rows: one a line)",
+        "copy",
+        ROWS | {"plot", "json", "log"},
+    ),
+    Key("json", ("J",), "raw facts as JSON", "JSON", ROWS | {"plot", "log"}),
+    Key("related", ("R",), "related: consumers, owner, jobs, findings, events of this row", "", ROWS | _LOGS),
     Key("peek", ("m",), "the message behind the row", "", ROWS),
     Key("ack", ("a",), "acknowledge the finding, with a note; of an acknowledged one: take it back", "ack", ROWS),
     Key("snooze", ("s",), "hide the finding for a time", "", ROWS),
-    Key("actions", ("x",), "what can be done, as commands to copy", "do", ROWS),
+    Key("actions", ("x",), "what can be done, as commands to copy", "do", ROWS | _LOGS),
     Key("sites", ("c",), "another NATS context"),
     Key("demo", ("d",), "start the demo, where no NATS answers", "", frozenset({"overview"})),
     Key("times", ("t",), "times as age, UTC, local", ""),
-    Key("follow", ("F",), "events: stay at the newest", "", frozenset({"list"})),
+    Key("follow", ("F",), "events and logs: stay at the newest", "follow", frozenset({"list", "log"})),
     Key("help", ("?",), "keys of this view; again: words and glyphs", "help"),
     Key("redraw", ("ctrl+l",), "paint everything anew"),
     Key("suspend", ("ctrl+z",), "to the shell; `fg` comes back"),

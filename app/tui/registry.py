@@ -11,8 +11,10 @@ from app.tui.picture import Picture
 from app.tui.screens.asking import AskedWrite, AskingPage, Opened
 from app.tui.screens.breakdown import AiAgentPage, BreakdownPage
 from app.tui.screens.detail import DetailPage, Write
-from app.tui.screens.page import Deck
+from app.tui.screens.log import UnitLogPage
+from app.tui.screens.page import Deck, Page
 from app.tui.screens.session import SessionPage
+from app.tui.screens.unit import UnitPage
 from app.tui.views import (
     agents,
     ai_detail,
@@ -76,13 +78,15 @@ class Own:
 
     name: Callable[[str, Picture], str]
     section: str
-    page: Callable[[Deck, str, str], DetailPage]
+    page: Callable[[Deck, str, str], Page]
 
 
 DETAILS: Mapping[str, Detail | Asked | Own] = {
     "component": Detail(
         component_name, component_detail, "components", frozenset({"findings", "components", "services"})
     ),
+    "unit": Own(component_name, "components", UnitPage),
+    "log": Own(lambda key, picture: f"log of {key}", "components", UnitLogPage),
     "stream": Asked(
         stream_name,
         stream_detail,
@@ -156,9 +160,9 @@ def name_of(ref: str, picture: Picture) -> str:
     return DETAILS[kind].name(key, picture) if kind in DETAILS else ""
 
 
-def detail_page(deck: Deck, view_id: str, ref: str) -> DetailPage | None:
+def detail_page(deck: Deck, view_id: str, ref: str) -> Page | None:
     """The page of a ref; None for a ref of a kind that has none."""
-    detail = DETAILS.get(ref.partition(":")[0])
+    detail = DETAILS.get("unit" if ref.startswith("component:unit:") else ref.partition(":")[0])
     if detail is None:
         return None
     if isinstance(detail, Own):

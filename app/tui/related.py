@@ -140,6 +140,8 @@ def _of_component(key: str, picture: Picture) -> Iterator[Way]:
     component = picture.snapshot.components.get(key)
     if component is None:
         return
+    if component.unit is not None:
+        yield Way(f"log:{component.name}", "log", f"of {component.name}")
     if component.parent:
         yield Way(f"component:{component.parent}", "whole", component.parent.partition(":")[2])
     for other in picture.snapshot.components.values():

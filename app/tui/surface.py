@@ -63,6 +63,7 @@ class Surface:
         self.picture = Picture(self.options.monotonic)
         if self.options.utc:
             self.picture.times = Times.UTC
+        self.kept: dict[str, object] = {}
         self.table = keys.table(self.options.keymap)
         self.menus = Menus(self)
         self.attending = Attending(self)

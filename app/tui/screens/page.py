@@ -28,6 +28,10 @@ class Deck(Protocol):
     @property
     def options(self) -> DeckOptions: ...
 
+    @property
+    def kept(self) -> dict[str, object]:
+        """What pages want to find again when they are opened anew, by their refs."""
+
     async def open_ref(self, ref: str) -> None:
         """Opens the detail of `stream:…`, `consumer:…`, `agent:…` or `finding:…`, or the view of `view:…`."""
 

@@ -9,6 +9,7 @@ from app.tui.picture import Picture
 from app.tui.views import components, parts, probe_detail
 from app.tui.views.components import VIEW, milliseconds, own_standing, parts_of
 from app.tui.views.parts import Fact, both
+from app.tui.views.unit_lines import unit_facts
 from widgets.cells import fit_cells
 
 ENDPOINTS_SHOWN = 100
@@ -62,6 +63,8 @@ def _facts(component: Component, service: Service | None, picture: Picture) -> l
     ]
     if component.probe is not None:
         pairs += probe_detail.facts(component.probe, picture)
+    if component.unit is not None:
+        pairs += unit_facts(component.unit, picture)
     if service is not None:
         pairs += [
             ("description", service.description),

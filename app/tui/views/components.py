@@ -95,7 +95,7 @@ def state(component: Component, picture: Picture) -> Cell:
     """Its own word, in the style of how it stands."""
     health = own_standing(component, picture).health
     word = component.state or health.value
-    quiet = word in ("disabled", "off")
+    quiet = word in ("disabled", "off", "inactive", "masked")
     return Cell(word, word.casefold(), "dim" if quiet else "" if health is Health.OK else health.value)
 
 
