@@ -86,7 +86,7 @@ class CommandLine:
         elif name == "doctor":
             self._doctor()
         elif name == "log":
-            await self._log()
+            await (self._actions.open_ref(f"log:{rest}") if rest else self._log())
         elif name == "screenshot":
             self._screenshot(rest)
         elif name == "quit":
@@ -112,6 +112,10 @@ class CommandLine:
     async def _show_text(self, name: str, told: str) -> None:
         await self._app.stacks.push(self._app.body, TextPage(self._app, self._app.stacks.page, name, told))
         self._app.page_changed()
+
+    def _units(self, place: int, before: Sequence[str]) -> Iterable[str]:
+        rows = self._app.picture.snapshot.components.values() if place == 0 else ()
+        return [row.name for row in rows if row.unit is not None]
 
     def _rules(self, place: int, before: Sequence[str]) -> Iterable[str]:
         from app.model.triage.rules import RULES
@@ -259,7 +263,7 @@ class CommandLine:
             Command("range", "how far back metrics look", "24h … 1y", lambda p, b: _RANGES if p == 0 else (), 1),
             Command("weights", "how much each dimension of a score counts, for everybody", "[30 20 20 15 15 | reset]"),
             Command("doctor", "looks at everything that watchdeck needs, and says what is wrong"),
-            Command("log", "the end of the worker's log"),
+            Command("log", "the log of a unit; alone: the end of the worker's own", "[UNIT]", self._units),
             Command("screenshot", "this screen as an SVG file", "[FILE]"),
             Command("quit", "leave"),
         )

@@ -287,3 +287,15 @@ async def test_ten_thousand_lines_are_held_and_no_more(lines: int) -> None:
         await deck.until(lambda: view.rows[-1] is feed.log[-1] or view.rows[-1] == feed.log[-1])
         assert len(view.rows) == HELD
         assert page(deck).place.older == view.rows[0].cursor
+
+
+async def test_a_log_is_opened_by_name_and_from_what_is_related() -> None:
+    async with driving(feed=LogFeed()) as deck:
+        await deck.burst(":log web\r")
+        await deck.until(lambda: "log of web" in deck.text and "request 999 done" in deck.text)
+        await deck.press("escape")
+        await deck.burst(":log nobody\r")
+        await deck.until(lambda: "There is no such unit here." in deck.text)
+    async with detail(LogFeed()) as deck:
+        await deck.press("R")
+        assert "log of web" in deck.text
