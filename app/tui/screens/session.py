@@ -45,6 +45,7 @@ class SessionPage(DetailPage):
         self.told: SessionDetail | None = None
         self.trouble = ""
         self._gists: dict[TimelineEvent, Gist] = {}
+        self._known = session_detail.Known()
         self._made: tuple[SessionDetail, Session, tuple[int, Times], list[Line]] | None = None
         self._events: dict[str, TimelineEvent] = {}
         self._places: dict[str, int] = {}
@@ -182,7 +183,7 @@ class SessionPage(DetailPage):
             self._gists = {event: self._gist(event) for event in told.events}
             self._events = {event_key(event): event for event in told.events}
             self._places = {key: place for place, key in enumerate(self._events, told.first + 1)}
-            made = session_detail.timeline(told, session, self._gists.__getitem__, self.picture, width)
+            made = session_detail.timeline(told, session, self._gists.__getitem__, self.picture, width, self._known)
             self._made = (told, session, how, made)
         return self._made[3]
 

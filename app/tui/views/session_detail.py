@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.model import text
@@ -159,11 +159,27 @@ def _from(session: Session) -> str:
     return " · ".join(part for part in (session.channel, gateway, tags) if part)
 
 
+@dataclass(slots=True)
+class Known:
+    """The lines of events, and all that they were made by besides the events."""
+
+    how: tuple[object, ...] = ()
+    lines: dict[TimelineEvent, Line] = field(default_factory=dict)
+
+
 # -- what happened -----------------------------------------------------------------------------------------------------
 def timeline(
-    told: SessionDetail, session: Session, gists: Callable[[TimelineEvent], Gist], picture: Picture, width: int
+    told: SessionDetail,
+    session: Session,
+    gists: Callable[[TimelineEvent], Gist],
+    picture: Picture,
+    width: int,
+    known: Known | None = None,
 ) -> list[Line]:
-    """A line an event: time, how long after the beginning, type, what it says, what it cost."""
+    """A line an event: time, how long after the beginning, type, what it says, what it cost.
+
+    `known` keeps the lines from one time to the next: of a long session only what is new is written.
+    """
     zone = "HERE" if picture.times is Times.LOCAL else "UTC"
     here = f"{told.first + 1:,} to {end_of(told):,} of {told.total:,}" if len(told.events) < told.total else ""
     lines = [rule("Events", right=here or f"{told.total:,}")]
@@ -175,7 +191,14 @@ def timeline(
     lines.append(Line(((header + (f" {'COST':>{_COST}}" if costs else ""), "header"),)))
     if told.first:
         lines.append(Line(((f"    … {told.first:,} earlier: - reads them", "dim"),), key=EARLIER))
-    lines += [_event(event, gists(event), session, told, costs, room, picture) for event in told.events]
+    known = Known() if known is None else known
+    how = (room, costs, picture.times, session.agent, session.began, told.worst, sessions.bad(session))
+    before = known.lines if known.how == how else {}
+    known.how, known.lines = how, {
+        event: before.get(event) or _event(event, gists(event), session, told, costs, room, picture)
+        for event in told.events
+    }  # fmt: skip
+    lines += known.lines.values()
     later = told.total - end_of(told)
     if later > 0:
         lines.append(Line(((f"    … {later:,} later: + reads them", "dim"),), key=LATER))
