@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import httpx
@@ -24,7 +25,6 @@ from app.model.fleet import Presence, SubComponent
 from app.model.health import Health
 from app.model.jobs import Queue
 from app.model.snapshot import Snapshot, SourceState, SourceStatus
-from app.worker import board as board_module
 from app.worker.board import Board
 from tests import literals
 from tests.behind import FilledBoard, filled
@@ -325,9 +325,9 @@ def test_the_bucket_is_looked_for_under_its_names() -> None:
     assert status(board)["components"]["kv"] == {"status": "ok"}
 
 
-def test_when_the_worker_stands_nobody_knows_of_nats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_worker_stands_nobody_knows_of_nats() -> None:
     board = filled()
-    monkeypatch.setattr(board_module, "PULSE_PATIENCE", -1.0)
+    board._pulse = -inf  # it gave no sign for longer than anybody waits
     body = status(board)
     assert body["status"] == "degraded"
     assert body["components"]["worker"]["status"] == "error"
