@@ -137,7 +137,8 @@ class LogView(LineView):
     def _paint(self, told: Told, width: int, cursor: bool) -> Strip:
         builder = LineBuilder()
         for text, style in told.head:
-            builder.add(printable(text), self.paint(style, cursor=cursor))
+            kept = style if not cursor or style != "dim" else ""  # grey in reverse video is hard to read
+            builder.add(printable(text), self.paint(kept, cursor=cursor))
         room = width - builder.cells
         plain = self.paint(told.style, cursor=cursor)
         text = _from(printable(told.text[: 4 * (self._left + width)]), self._left)
