@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from app.model.chat import Chat
 from app.model.jobs import JobDetail
 from app.model.messages import Message, Subjects
 from app.model.metrics import Dashboard, Range, Series
@@ -107,6 +108,21 @@ class SessionOf(Question[SessionDetail]):
         elif self.first is not None:
             asked["first"] = self.first
         return f"/api/v1/sessions/{_part(self.key)}?{urlencode(asked)}"
+
+
+@dataclass(frozen=True)
+class ChatOf(Question[Chat]):
+    """What was said in a session: as its gateway tells it, else as the events of the store do."""
+
+    key: str
+    gateway: str = ""  # name of the gateway that tells of it; empty: it is in the store
+    limit: int = 500
+    answer = Chat
+
+    @property
+    def path(self) -> str:
+        asked = {"limit": str(self.limit)} | ({"gateway": self.gateway} if self.gateway else {})
+        return f"/api/v1/sessions/{_part(self.key)}/chat?{urlencode(asked)}"
 
 
 @dataclass(frozen=True)

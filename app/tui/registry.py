@@ -10,10 +10,10 @@ from app.feed.questions import Question, SubjectsOf
 from app.tui.picture import Picture
 from app.tui.screens.asking import AskedWrite, AskingPage, Opened
 from app.tui.screens.breakdown import AiAgentPage, BreakdownPage
+from app.tui.screens.chat import session_page
 from app.tui.screens.detail import DetailPage, Write
 from app.tui.screens.log import UnitLogPage
 from app.tui.screens.page import Deck, Page
-from app.tui.screens.session import SessionPage
 from app.tui.screens.unit import UnitPage
 from app.tui.views import (
     agents,
@@ -131,7 +131,7 @@ DETAILS: Mapping[str, Detail | Asked | Own] = {
     ),
     "ai": Own(ai_detail.title, "ai", AiAgentPage),
     "score": Own(score_detail.title, "scores", BreakdownPage),
-    "session": Own(session_detail.title, "sessions", SessionPage),
+    "session": Own(session_detail.title, "sessions", session_page),
     "finding": Detail(
         finding_name,
         finding_detail,

@@ -123,7 +123,7 @@ class OverviewPage(Page):
             "jobs": snapshot.queue is not None,
             "agents": bool(snapshot.agents) or bool(snapshot.ai) or self._fleet(),
             "scores": self.picture.has(Capability.SESSIONS),
-            "sessions": self.picture.has(Capability.SESSIONS),
+            "sessions": self.picture.has(Capability.SESSIONS) or bool(self.picture.snapshot.sessions),
         }
         return [view for view in self._views if there.get(view.id, True)]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.model import text
+from app.model.gateways import GatewayState
 from app.model.health import Health
 from app.model.sessions import IDLE_AFTER, UNTOLD, Session, SessionStatus
 from app.model.snapshot import Capability
@@ -43,10 +44,17 @@ def bad(session: Session) -> bool:
 
 def standing(session: Session, picture: Picture) -> Standing:
     """One that ended in error, or had errors, is a fault to stop at; no single session is a crisis."""
-    found = picture.standing(ref(session.key), "sessions")
+    found = _told(session, picture) if session.gateway else picture.standing(ref(session.key), "sessions")
     if found.fault or found.health is not Health.OK:
         return replace(found, fault=found.fault or bad(session))
     return Standing(Health.WARN, Health.WARN.rank, True) if bad(session) else found
+
+
+def _told(session: Session, picture: Picture) -> Standing:
+    """A session that a gateway tells of is as fresh as that one's answers, whatever NATS does."""
+    gateway = picture.snapshot.components.get(f"gateway:{session.gateway}")
+    away = picture.lost or (gateway is not None and gateway.state != GatewayState.CONNECTED.value)
+    return Standing(Health.STALE, Health.STALE.rank) if away else Standing()
 
 
 def as_of_now(session: Session, picture: Picture) -> Session:
@@ -128,6 +136,18 @@ def _since(at: datetime, picture: Picture, room: int) -> Cell:
     return cells.ABSENT if at == UNTOLD else cells.since(at, picture, room, exact=True)
 
 
+def _name(session: Session, picture: Picture) -> Cell:
+    """Its id; of a gateway's session what that calls it, since its keys are alike where they are cut."""
+    return cells.plain(session.label if session.gateway and session.label else session.key)
+
+
+def _began(session: Session, picture: Picture) -> Cell:
+    """One whose beginning was not told has its place by when it was last heard of."""
+    if session.began == UNTOLD and session.last != UNTOLD:
+        return replace(cells.since(session.last, picture, 6, exact=True), text="-", style="dim")
+    return _since(session.began, picture, 6)
+
+
 def _events(session: Session, picture: Picture) -> Cell:
     return cells.ABSENT if session.gateway else cells.number(session.events)
 
@@ -159,9 +179,11 @@ def kept(picture: Picture) -> int:
 
 def tally_of(rows: Mapping[str, Session], picture: Picture) -> tuple[tuple[str, str], ...]:
     """`▲12 ●488 of 12,345 sessions`: how those that are listed stand, and of how many."""
-    wrong = sum(map(bad, rows.values()))
+    told = [standing(row, picture).health for row in rows.values() if row.gateway]
+    old = told.count(Health.STALE)
+    wrong = told.count(Health.WARN) + sum(bad(row) for row in rows.values() if not row.gateway)
     spans: list[tuple[str, str]] = []
-    for health, number in ((Health.WARN, wrong), (Health.OK, len(rows) - wrong)):
+    for health, number in ((Health.WARN, wrong), (Health.STALE, old), (Health.OK, len(rows) - wrong - old)):
         if number:
             spans += [(f"{health.glyph}{number}", health.value), (" ", "")]
     own = stored(rows)
@@ -204,7 +226,7 @@ VIEW = View(
     kind=KIND,
     nouns=("session", "sessions"),
     section="sessions",
-    sections=frozenset({"findings", "sessions", "ai"}),
+    sections=frozenset({"findings", "sessions", "ai", "components"}),
     sources=("sessions",),
     sort="began",
     reverse=True,
@@ -216,7 +238,7 @@ VIEW = View(
     empty="No sessions yet.",
     fields=(
         GLYPH,
-        Field(left("session", "SESSION", 10, help="its id, as its events give it"), lambda s, p: cells.plain(s.key)),
+        Field(left("session", "SESSION", 10, help="its id, as its events give it; what its gateway calls it"), _name),
         Field(
             left("agent", "AGENT", 12, flex=True, help="id of the agent of its first event"),
             lambda s, p: cells.plain(s.agent),
@@ -227,7 +249,7 @@ VIEW = View(
         ),
         Field(
             right("began", "BEGAN", 6, help="since its first event"),
-            lambda s, p: _since(s.began, p, 6),
+            _began,
             times=True,
         ),
         Field(right("took", "TOOK", 6, help="to its end; so far, while it has none"), _took),
