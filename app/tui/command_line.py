@@ -8,6 +8,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.model.snapshot import Capability
 from app.tui import commands, keys
 from app.tui.commands import Command, CommandError
 from app.tui.screens.text import TextPage
@@ -186,7 +187,7 @@ class CommandLine:
         key = self._named(kind, arguments)
         if key:
             await self._actions.open_ref(f"{kind}:{key}")
-        elif kind == "agent" and arguments[0] in self._ai():
+        elif kind == "agent" and (arguments[0] in self._ai() or self._may_be_ai()):
             await self._actions.open_ref(f"ai:{arguments[0]}")
         else:
             near = commands.nearest(arguments[-1], self._choices(kind, len(arguments) - 1, arguments[:-1]))
@@ -220,6 +221,11 @@ class CommandLine:
         """A job or session by its id or, of those that are listed, by how the id of one alone begins."""
         begun = [key for key in known if key.startswith(wanted)]
         return begun[0] if len(begun) == 1 and wanted not in known else wanted
+
+    def _may_be_ai(self) -> bool:
+        """Whether there may be AI agents that the page in front knows nothing of: then the worker is asked."""
+        picture = self._app.picture
+        return picture.has(Capability.SESSIONS) and "ai" not in picture.held
 
     def _choices(self, kind: str, place: int, before: Sequence[str]) -> Iterable[str]:
         snapshot, picture = self._app.picture.snapshot, self._app.picture

@@ -57,6 +57,17 @@ LEAST = {
     ("POST", "/api/v1/weights"): Role.ADMIN,
     ("POST", "/api/v1/weights/reset"): Role.ADMIN,
     ("GET", "/api/v1/organizations/me/member"): Role.MEMBER,
+    ("GET", "/api/v1/metrics/dashboard"): Role.MEMBER,
+    ("GET", "/api/v1/metrics/figures"): Role.MEMBER,
+    ("GET", "/api/v1/tasks"): Role.MEMBER,
+    ("GET", "/api/v1/units"): Role.OPERATOR,
+    ("GET", "/api/v1/units/{name}/logs"): Role.OPERATOR,
+    ("GET", "/api/v1/sessions/{id:path}/chat"): Role.OPERATOR,
+    **{
+        ("GET", f"/api/v1/{prefix}/{path}"): Role.OPERATOR
+        for prefix in ("gateway", "gateways")
+        for path in ("status", "sessions", "sessions/{id:path}", "sessions/{id:path}/history")
+    },
     ("GET", "/api/v1/agents"): Role.ADMIN,
     ("GET", "/api/v1/agents/{id}"): Role.ADMIN,
     ("GET", "/api/v1/tokens"): Role.ADMIN,
