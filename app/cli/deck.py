@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import AsyncIterator, Collection, Mapping
 from functools import partial
@@ -24,12 +25,14 @@ from app.tui.options import DeckOptions, Onward
 if TYPE_CHECKING:
     from app.feed.acts import Act
     from app.feed.client import WorkerFeed
-    from app.feed.protocol import Frame
+    from app.feed.protocol import Feed, Frame
     from app.feed.questions import Question, Unanswered
     from app.feed.spawn import Spawner
 
 T = TypeVar("T")
 CRASH_LOG = "crash.log"
+STUCK_AFTER = 10.0
+"""Seconds after which a deck that was told to end is ended, whatever its terminal does."""
 COLLECT_AFTER = (20_000, 20, 50)
 """Of Python's garbage collector. At its own pace it looks through every record of a large fleet again and again, a
 third of a second each time, and finds nothing: records hold no cycles. What a screen leaves behind is found young."""
@@ -52,6 +55,7 @@ def open_deck(settings: Settings, *, demo: bool = False) -> int | Onward:
     try:
         deck.run(mouse=settings.deck.mouse)
     finally:
+        deck.left()
         if demo:
             feed.end_worker()
     if deck.crash is not None:
@@ -124,10 +128,34 @@ class _Deck(WatchdeckApp):
 
     crash: BaseException | None = None
 
+    def __init__(self, feed: Feed, *, options: DeckOptions) -> None:
+        super().__init__(feed, options=options)
+        self._last_resort: threading.Timer | None = None
+
     def on_load(self) -> None:
-        """A polite end from outside leaves the terminal in order too."""
+        """A polite end from outside leaves the terminal in order too.
+
+        Python's own handlers, not the event loop's: a terminal that takes nothing (a connection that hangs) holds up
+        the loop in the middle of a write, and nothing that waits for the loop would ever be heard.
+        """
+        loop = asyncio.get_running_loop()
+
+        def leave(*_: object) -> None:
+            if self._last_resort is None:
+                self._last_resort = threading.Timer(STUCK_AFTER, os._exit, (1,))
+                self._last_resort.daemon = True
+                self._last_resort.start()
+            loop.call_soon_threadsafe(self.exit)
+
         for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+            signal.signal(number, leave)
+
+    def left(self) -> None:
+        """The terminal is in order again; what is still to be done takes its own time."""
+        if self._last_resort is not None:
+            self._last_resort.cancel()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # it is ending already
 
     def _fatal_error(self) -> None:
         self.crash = sys.exc_info()[1] or self._exception
