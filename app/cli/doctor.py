@@ -125,6 +125,15 @@ def _address(settings: Settings) -> Iterator[Check]:
         yield Check("http", Grade.WARN, said, "a worker could not listen there: name another address with --listen")
 
 
+_OF_SOURCE = {
+    SourceStatus.OK: Grade.OK,
+    SourceStatus.ABSENT: Grade.OK,
+    SourceStatus.PARTIAL: Grade.WARN,
+    SourceStatus.DENIED: Grade.WARN,
+    SourceStatus.WAITING: Grade.WARN,  # it has only just begun
+}
+
+
 def _nats(settings: Settings, seen: Look) -> Iterator[Check]:
     """What the broker lets us see, and what is there."""
     snapshot = seen.snapshot
@@ -142,9 +151,7 @@ def _nats(settings: Settings, seen: Look) -> Iterator[Check]:
         said = f"the broker's clock is {site.clock_offset:+.1f} s off ours"
         yield Check("clocks", Grade.WARN, said, "set the clocks right: ages are counted on the broker's")
     for name, state in sorted(snapshot.sources.items()):
-        grade = {SourceStatus.OK: Grade.OK, SourceStatus.ABSENT: Grade.OK, SourceStatus.PARTIAL: Grade.WARN}.get(
-            state.status, Grade.WARN if state.status is SourceStatus.DENIED else Grade.FAIL
-        )
+        grade = _OF_SOURCE.get(state.status, Grade.FAIL)
         advice = f"permit: {', '.join(state.denied)}" if state.denied else ""
         said = state.error or state.status.value
         yield Check(name, grade, said, advice)

@@ -52,10 +52,12 @@ class Link:
 
     async def open(self, name: str) -> None:
         """Connects. DemoError in one sentence when that does not succeed in time."""
-        failed = [""]
+        failed, refused = [""], [False]
 
         async def note(error: Exception) -> None:
-            failed[0] = str(error) or type(error).__name__
+            # What the server said counts for more than the connection that it closes upon it.
+            if not (refused[0] and isinstance(error, OSError)):
+                failed[0], refused[0] = str(error) or type(error).__name__, not isinstance(error, OSError)
             if not isinstance(error, (*FAILURES, OSError)):  # ours: a handler that broke
                 _log.error("the simulation: %s", failed[0], exc_info=error)
 

@@ -86,7 +86,7 @@ TABLE: tuple[Key, ...] = (
     Key(
         "hidden",
         ("e",),
-        "show what is hidden: ephemeral, own and minor rows, INFO findings; logs: around matches",
+        "show what is hidden; in logs the lines around matches",
         "",
         LISTS | _LOGS,
     ),
@@ -95,14 +95,14 @@ TABLE: tuple[Key, ...] = (
     Key(
         "more",
         ("+", "="),
-        "scores: a longer window; metrics: a longer range; sessions: more, later events; logs: more",
+        "longer, more: window of scores, range of metrics, sessions, logs",
         "longer",
         _SPANS,
     ),
     Key(
         "less",
         ("-",),
-        "scores: a shorter window; metrics: a shorter range; a session: earlier events; logs: only worse",
+        "shorter, less: window of scores, range of metrics, sessions, logs",
         "shorter",
         _SPANS,
     ),
