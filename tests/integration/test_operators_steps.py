@@ -43,22 +43,24 @@ def moved(number: int, status: str, ago: float) -> dict[str, Any]:
     return event(number, "custom", {"type": "task", "data": data}, ago)
 
 
-EVENTS = [
-    event(1, "session_started", {"agentName": "Coder"}, 400),
-    event(
-        2, "llm_call", {"callId": "c", "provider": "p", "model": "opal-4",
-                        "messages": [{"role": "user", "content": "fix the build"}]}, 390,
-    ),
-    event(
-        3, "llm_response", {"callId": "c", "provider": "p", "model": "opal-4", "completion": "It is fixed.",
-                            "finishReason": "stop", "costUsd": 0.01, "latencyMs": 900,
-                            "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}}, 380,
-    ),
-    moved(4, "inbox", 370),
-    moved(5, "in_progress", 360),
-    moved(6, "review", 180),
-    moved(7, "done", 100),
-]  # fmt: skip
+def happened() -> list[dict[str, Any]]:
+    """A session that began a few minutes ago and goes on."""
+    return [
+        event(1, "session_started", {"agentName": "Coder"}, 400),
+        event(
+            2, "llm_call", {"callId": "c", "provider": "p", "model": "opal-4",
+                            "messages": [{"role": "user", "content": "fix the build"}]}, 390,
+        ),
+        event(
+            3, "llm_response", {"callId": "c", "provider": "p", "model": "opal-4", "completion": "It is fixed.",
+                                "finishReason": "stop", "costUsd": 0.01, "latencyMs": 900,
+                                "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}}, 380,
+        ),
+        moved(4, "inbox", 370),
+        moved(5, "in_progress", 360),
+        moved(6, "review", 180),
+        moved(7, "done", 100),
+    ]  # fmt: skip
 
 
 @dataclass
@@ -110,7 +112,7 @@ async def publish(url: str) -> None:
     connection = await nats.connect(url)
     stream = connection.jetstream()
     await stream.add_stream(name="SESSIONS", subjects=["sessions.>"], metadata={"watchdeck.sessions": "1"})
-    for each in EVENTS:
+    for each in happened():
         await stream.publish("sessions.coder", json.dumps(each).encode(), headers={"Nats-Msg-Id": each["id"]})
     await connection.close()
 

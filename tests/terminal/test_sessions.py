@@ -25,6 +25,7 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
         terminal.wait(lambda seen: "LIVE" in seen.text and "7 Scores" in seen.text, timeout=PATIENCE)
         terminal.press("7")
         terminal.wait(lambda seen: fallen(seen) is not None, timeout=PATIENCE)
+        terminal.press("g")  # the cursor is still on the row that was the first one while scores came in
         yield terminal
 
 
