@@ -23,7 +23,7 @@ from app.worker.board import Board
 
 EVERY = 2.0
 """Seconds between two looks. A job goes through most of its events within that, and is written once."""
-SEEN_EVERY = 60.0
+SEEN_EVERY = 300.0
 """Seconds between two times that it is kept when a host was seen that is known already."""
 WAITING_MOST = 50_000
 """Jobs that wait for a store that cannot be written; what comes then is missed."""
