@@ -22,6 +22,7 @@ from app.demo.run import Demo
 from app.demo.scenario import Act, Cast, plan
 from app.demo.shop import IN_FLIGHT, SESSIONS_BYTES
 from app.model.fleet import sanitise_key
+from tests.buckets import keys_of
 
 SOON = 30.0
 OSAPI = Layout("osapi")
@@ -68,10 +69,6 @@ class Look:
         found: dict[str, Any] = json.loads(reply.data)
         assert "error" not in found, found
         return found
-
-    async def keys(self, bucket: str) -> set[str]:
-        info = await self.api(f"STREAM.INFO.KV_{bucket}", subjects_filter=">")
-        return {subject.split(".", 2)[2] for subject in info["state"].get("subjects") or {}}
 
     async def services(self) -> Counter[str]:
         """How many instances of each service answer within half a second."""
@@ -121,14 +118,14 @@ async def _until(true: Callable[[], Awaitable[bool]], what: str) -> None:
 async def test_a_calm_fleet_is_registered_works_and_leaves_nothing_undone() -> None:
     async with Demo(agents=6, rate=20.0, seed=11) as demo, _looking(demo.nats_url) as look:
         fleet = hosts(6, 11)
-        registered = await look.keys("osapi-agent-registry")
+        registered = await keys_of(look.nc, "osapi-agent-registry")
         assert registered == {f"agents.{host.machine_id}" for host in fleet} | {"controller.ctl_01", "nats.ctl_01"}
-        assert await look.keys("osapi-agent-facts") == {f"facts.{host.machine_id}" for host in fleet}
+        assert await keys_of(look.nc, "osapi-agent-facts") == {f"facts.{host.machine_id}" for host in fleet}
 
         cordoned = next(host for host in fleet if host.state == "Cordoned")
         value = await look.value("osapi-agent-registry", f"agents.{cordoned.machine_id}")
         assert value["state"] == "Cordoned"
-        state = await look.keys("osapi-agent-state")
+        state = await keys_of(look.nc, "osapi-agent-state")
         assert f"drain.{cordoned.machine_id}" in state
         story = Counter(key.split(".")[2] for key in state if key.startswith("timeline."))
         assert story == {"drain": 2, "cordoned": 1}
@@ -142,7 +139,7 @@ async def test_a_calm_fleet_is_registered_works_and_leaves_nothing_undone() -> N
         assert set(await look.consumers("osapi-JOBS")) == wanted
 
         async def worked() -> bool:
-            keys = await look.keys("osapi-job-queue")
+            keys = await keys_of(look.nc, "osapi-job-queue")
             events = Counter(key.split(".")[2] for key in keys if key.startswith("status."))
             return events["completed"] >= 30 and events["acknowledged"] >= events["completed"]
 
@@ -174,7 +171,7 @@ async def test_every_status_a_job_can_have_is_there_and_so_are_dead_letters_and_
         unclaimed: set[str] = set()
 
         async def all_seen() -> bool:
-            keys = await look.keys("osapi-job-queue")
+            keys = await keys_of(look.nc, "osapi-job-queue")
             seen.update(_statuses(keys))
             told = {key.split(".")[1] for key in keys if key.startswith("status.")}
             unclaimed.update({key.split(".")[1] for key in keys if key.startswith("jobs.")} - told)
@@ -184,7 +181,9 @@ async def test_every_status_a_job_can_have_is_there_and_so_are_dead_letters_and_
 
         await _until(all_seen, "not every status")
         assert unclaimed
-        events = Counter(key.split(".")[2] for key in await look.keys("osapi-job-queue") if key.startswith("status."))
+        events = Counter(
+            key.split(".")[2] for key in await keys_of(look.nc, "osapi-job-queue") if key.startswith("status.")
+        )
         assert events["retried"] >= 3
         assert (await look.api("STREAM.INFO.osapi-JOBS-DLQ"))["config"]["metadata"]["dead_letter_queue"] == "true"
         await _dead_letters_lead_to_their_jobs(look)
@@ -206,7 +205,7 @@ async def _dead_letters_lead_to_their_jobs(look: Look) -> None:
         origin = await look.api("STREAM.MSG.GET.osapi-JOBS", seq=advisory["stream_seq"])
         job = base64.b64decode(origin["message"]["data"]).decode()
         assert (await look.value("osapi-job-queue", f"jobs.{job}"))["operation"]["type"] == "file.deploy"
-        keys = await look.keys("osapi-job-queue")
+        keys = await keys_of(look.nc, "osapi-job-queue")
         assert len([key for key in keys if key.startswith(f"status.{job}.failed.")]) == 5
 
 
@@ -221,7 +220,7 @@ async def test_a_storm_comes_over_the_fleet_and_part_of_it_recovers() -> None:
         async def drowns() -> bool:
             nonlocal fewest
             fewest = min(fewest, await look.services(), key=lambda found: found["thumbnailer"])
-            keys = await look.keys("osapi-job-queue")
+            keys = await keys_of(look.nc, "osapi-job-queue")
             told = {key.split(".")[1] for key in keys if key.startswith("status.")}
             unclaimed = {key.split(".")[1] for key in keys if key.startswith("jobs.")} - told
             failed = _statuses(keys)["failed"]
@@ -230,7 +229,7 @@ async def test_a_storm_comes_over_the_fleet_and_part_of_it_recovers() -> None:
 
         await _until(drowns, "the storm is not there")
         assert fewest["orders-api"] == 2
-        state = await look.keys("osapi-agent-state")
+        state = await keys_of(look.nc, "osapi-agent-state")
         drained = [key for key in state if key.startswith("drain.")]
         assert len(drained) == 4, "one from before, and three"
 

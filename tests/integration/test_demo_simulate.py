@@ -19,9 +19,11 @@ from app.demo.link import Link
 from app.demo.server import DemoError
 from app.demo.simulate import simulate
 from app.settings import NatsSettings, Secret
+from tests.buckets import live_keys_of
 from tests.nats_server import NatsServer
 
 SOON = 30.0
+REGISTRY = "osapi-agent-registry"
 
 
 async def _api(nc: Client, subject: str, **body: object) -> dict[str, Any]:
@@ -64,24 +66,16 @@ async def _playing(server: NatsServer, **more: Any) -> AsyncIterator[asyncio.Tas
     task.result()
 
 
-async def _live_keys(nc: Client) -> set[str]:
-    bucket = await nc.jetstream().key_value("osapi-agent-registry")
-    try:
-        return set(await bucket.keys())
-    except nats.js.errors.NoKeysError:
-        return set()
-
-
 async def test_it_says_goodbye_and_removes_nothing_else(server: NatsServer) -> None:
     async with _client(server.url) as nc:
         async with _playing(server):
-            assert len(await _live_keys(nc)) == 5
+            assert len(await live_keys_of(nc, REGISTRY)) == 5
             before = await _names(nc)
-        assert await _live_keys(nc) == set()
+        assert await live_keys_of(nc, REGISTRY) == set()
         assert await _names(nc) == before
         assert (await _api(nc, "STREAM.INFO.osapi-JOBS"))["state"]["consumer_count"] == 30
         async with _playing(server):  # its own registry is no reason to refuse
-            assert len(await _live_keys(nc)) == 5
+            assert len(await live_keys_of(nc, REGISTRY)) == 5
 
 
 async def test_it_removes_what_it_made_when_it_is_told_to(server: NatsServer) -> None:
@@ -110,7 +104,7 @@ async def test_it_refuses_the_registry_of_a_real_controller(server: NatsServer) 
         with pytest.raises(DemoError, match=r"real fleet: controller\.web_01 in osapi-agent-registry is alive"):
             await simulate(NatsSettings(url=server.url), agents=2)
         assert await _names(nc) == before
-        assert await _live_keys(nc) == {"controller.web_01"}
+        assert await live_keys_of(nc, REGISTRY) == {"controller.web_01"}
 
 
 async def test_it_refuses_streams_of_a_controller_that_is_down(server: NatsServer) -> None:
@@ -144,12 +138,10 @@ async def test_with_consent_it_sends_no_job_to_a_real_agent(server: NatsServer) 
             assert (await _api(nc, "STREAM.INFO.OBJ_osapi-file-objects"))["state"]["messages"] == 0
         assert filters == {"host"}
         assert {subject.split(".")[3] for subject in heard} == {"host"}
-        assert await _live_keys(nc) == {"controller.web_01"}
+        assert await live_keys_of(nc, REGISTRY) == {"controller.web_01"}
         assert await _names(nc) == before
         assert (await _api(nc, "STREAM.INFO.osapi-JOBS"))["state"]["consumer_count"] == 0
-        state = await nc.jetstream().key_value("osapi-agent-state")
-        with pytest.raises(nats.js.errors.NoKeysError):
-            await state.keys()
+        assert await live_keys_of(nc, "osapi-agent-state") == set()
 
 
 def _machines() -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from app.sources.errors import LinkDown
 from app.sources.inquiry import Inquiry, Unknown
 from app.sources.jobs import JobFacts, JobSource
 from app.sources.jsapi import JetStreamApi
+from tests.buckets import keys_of
 from tests.integration.watching import Watch, client, utc, watching
 from tests.nats_server import NatsServer
 from tests.osapi_data import GONE, HOSTS, OsapiData, dataset
@@ -184,7 +185,7 @@ async def test_changes_come_in_and_the_rest_stays(server: NatsServer) -> None:
         other = data.cases["completed"].id
         await kv.delete(f"jobs.{other}")
         facts = await jobs.until(lambda facts: facts.jobs[other].deleted, "it is deleted")
-        for key in [key for key in await kv.keys() if f".{other}." in key]:
+        for key in [key for key in await keys_of(nc, "osapi-job-queue") if f".{other}." in key]:
             await kv.purge(key)
         await jobs.until(lambda facts: other not in facts.jobs, "nothing of it is left")
 
