@@ -237,6 +237,21 @@ def duration(seconds: float | None) -> str:
     return age(whole, 6) if whole < 10 * 86400 else age(whole)
 
 
+def took(seconds: float) -> str:
+    """How long something took, in at most 6 cells: `0.4s 12s 4m12s 2h13m`."""
+    return f"{min(seconds, 9.9):.1f}s" if seconds < 10 else duration(seconds)
+
+
+def dollars(value: float) -> str:
+    """A cost in at most 7 cells: `$0.034 $12.30 $1.2k`. `<$0.001` of what is not nothing."""
+    if 0 < abs(value) < 0.0005:
+        return "<$0.001" if value > 0 else "-$0.000"
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    if size >= 999.5:
+        return f"{sign}${count(round(size))}"
+    return f"{sign}${size:.3f}" if size < 9.9995 else f"{sign}${size:.2f}"
+
+
 def osapi_age(seconds: float) -> str:
     """An age as OSAPI writes it: `15s`, `5m`, `7h 6m`, `2d 0h`; empty if not positive. Cut, never rounded."""
     if not seconds > 0:

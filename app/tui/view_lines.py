@@ -79,13 +79,13 @@ def agents_line(picture: Picture) -> str:
     ages = [picture.age(vitals.beat) for key, vitals in snapshot.vitals.items() if key in snapshot.agents]
     known = [age for age in ages if age is not None]
     parts = [f"oldest heartbeat {text.age(max(known))}"] if known else []
-    if snapshot.ai:
-        named = f"AI {len(snapshot.ai):,}: " if snapshot.agents else ""
-        parts.append(named + ai_agents.line(picture))
     for state in ("Cordoned", "Draining", "Pending"):
         number = sum(1 for agent in snapshot.agents.values() if agent.state == state)
         if number:
             parts.append(f"{number} {state.casefold()}")
+    if snapshot.ai:
+        named = f"AI {len(snapshot.ai):,}: " if snapshot.agents else ""
+        parts.append(named + ai_agents.line(picture))
     return " · ".join(parts)
 
 

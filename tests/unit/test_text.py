@@ -292,6 +292,43 @@ def test_duration(seconds: float, expected: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
+        (0, "0.0s"),
+        (0.44, "0.4s"),
+        (9.94, "9.9s"),
+        (9.96, "9.9s"),
+        (10, "10s"),
+        (252, "4m12s"),
+        (5999, "1h39m"),
+        (7980, "2h13m"),
+    ],
+)
+def test_took(seconds: float, expected: str) -> None:
+    assert t.took(seconds) == expected
+    assert len(expected) <= 6
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "$0.000"),
+        (0.0004, "<$0.001"),
+        (-0.0004, "-$0.000"),
+        (0.034, "$0.034"),
+        (9.9994, "$9.999"),
+        (9.9996, "$10.00"),
+        (999.4, "$999.40"),
+        (-12.3, "-$12.30"),
+        (1234, "$1.2k"),
+    ],
+)
+def test_dollars(value: float, expected: str) -> None:
+    assert t.dollars(value) == expected
+    assert len(expected) <= 7
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
         (-1, ""),
         (0, ""),
         (0.5, "0s"),

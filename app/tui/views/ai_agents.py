@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.model import text
 from app.model.health import Health
 from app.model.scoring import Dimension, DimensionScore, Score
 from app.model.sessions import AiAgent, AiState
@@ -92,7 +93,7 @@ def _tools(each: DimensionScore) -> Cell:
 
 def _time(each: DimensionScore) -> Cell:
     seconds = each.raw / 1000
-    return Cell(sessions.length(seconds), seconds) if each.raw or each.of else cells.ABSENT
+    return Cell(text.took(seconds), seconds) if each.raw or each.of else cells.ABSENT
 
 
 VIEW = View(

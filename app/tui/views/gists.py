@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from app.model import text
 from app.model.sessions import TimelineEvent
 from app.tui.views.payloads import Payload, in_line, number
-from app.tui.views.sessions import length
 
 GONE = "its content is no longer kept"
 LINE = 200
@@ -56,7 +55,7 @@ def _time(payload: Payload, name: str, word: str = "") -> str:
     ms = payload.number(name)
     if ms is None or ms < 0:
         return ""
-    shown = f"{ms:.0f}ms" if ms < 1000 else length(ms / 1000)
+    shown = f"{ms:.0f}ms" if ms < 1000 else text.took(ms / 1000)
     return f"{word}{shown}"
 
 

@@ -81,8 +81,8 @@ def _facts(job: Job, detail: JobDetail | None, picture: Picture) -> list[Fact]:
     nobody = f"nobody has acknowledged it for {text.duration(text.age_step(waits))}" if waits is not None else ""
     return [
         ("error", error, "warn"),
-        ("claimed", f"{jobs.length(claim)} after it was created" if claim is not None else nobody),
-        ("took", jobs.length(took) if took is not None else ""),
+        ("claimed", f"{text.took(claim)} after it was created" if claim is not None else nobody),
+        ("took", text.took(took) if took is not None else ""),
         ("hosts", f"{shown} ended it" if (shown := jobs.agents_text(job)) else ""),
         ("tries", str(job.tries) if job.tries else ""),
         ("target", f"{target}{raw}"),
@@ -159,7 +159,7 @@ def _hosts(job: Job, detail: JobDetail | None, picture: Picture, width: int) -> 
         spans: list[Span] = [
             (f"  {fit_cells(each.host, 24, cut=text.cut)} ", ""),
             (f"{fit_cells(each.status, 13)} ", "warn" if bad else ""),
-            (f"{jobs.length(each.took) if each.took is not None else '-':>6}  ", "dim"),
+            (f"{text.took(each.took) if each.took is not None else '-':>6}  ", "dim"),
             (each.error, "warn"),
         ]
         agent = keys.get(each.host, "")

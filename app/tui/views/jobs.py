@@ -179,13 +179,8 @@ def claimed_after(job: Job) -> float | None:
     return max(0.0, (job.claimed_at - job.created).total_seconds())
 
 
-def length(seconds: float) -> str:
-    """A length of time in at most 6 cells: `0.4s 12s 4m12s 2h13m`."""
-    return f"{seconds:.1f}s" if seconds < 10 else text.duration(seconds) if seconds < 6000 else text.age(seconds, 6)
-
-
 def _length(seconds: float | None) -> Cell:
-    return cells.ABSENT if seconds is None else Cell(length(seconds), seconds)
+    return cells.ABSENT if seconds is None else Cell(text.took(seconds), seconds)
 
 
 def error(row: Listed, picture: Picture) -> str:

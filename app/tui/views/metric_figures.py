@@ -103,6 +103,6 @@ def _hours(value: float | None) -> str:
 def hours(value: float) -> str:
     """`380ms 4.2s 12m 3h20m 2d4h`: hours as people read a time, in at most 6 cells."""
     seconds = value * 3600
-    if seconds < 9.95:
-        return f"{seconds * 1000:.0f}ms" if 0 < seconds < 0.9995 else f"{seconds:.1f}s" if seconds else "0s"
-    return text.age(seconds, 6)
+    if 0 < seconds < 0.9995:
+        return f"{seconds * 1000:.0f}ms"
+    return text.took(seconds) if seconds else "0s"

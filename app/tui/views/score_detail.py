@@ -183,7 +183,7 @@ def raw(dimension: Dimension, value: float) -> str:
     """A raw value in its unit, in at most 7 cells."""
     match dimension:
         case Dimension.COST_EFFICIENCY:
-            return dollars(value)
+            return text.dollars(value)
         case Dimension.LATENCY:
             return (
                 f"{value:.0f}ms"
@@ -194,13 +194,6 @@ def raw(dimension: Dimension, value: float) -> str:
             )
         case _:
             return f"{value * 100:.0f}%" if value in (0, 1) or 0.01 <= value <= 0.99 else f"{value * 100:.1f}%"
-
-
-def dollars(value: float) -> str:
-    """`$0.034 $1.20 $1.2k`."""
-    if abs(value) >= 1000:
-        return f"${text.count(round(value))}"
-    return f"${value:.3f}" if abs(value) < 10 else f"${value:.2f}"
 
 
 def _caveats(score: Score, weights: Weights | None, answer: ScoreDetail | None, picture: Picture) -> list[Line]:
@@ -251,7 +244,7 @@ def _told(session: Session) -> str:
         session.status.value,
         f"{session.errors} error{'' if session.errors == 1 else 's'}" if session.errors else "",
         f"{session.tool_failures} of {session.tool_calls} tool calls failed" if session.tool_failures else "",
-        dollars(session.cost / 1e9) if session.cost else "",
+        text.dollars(session.cost / 1e9) if session.cost else "",
         f"took {text.duration((session.ended - session.began).total_seconds())}" if session.ended else "",
         session.label,
     ]

@@ -13,7 +13,7 @@ from app.tui.picture import Picture, Times
 from app.tui.views import parts, scores, sessions
 from app.tui.views.chat_lines import clock
 from app.tui.views.gists import Gist
-from app.tui.views.sessions import dollars, length
+from app.tui.views.sessions import dollars
 from widgets.cells import fit_cells, wrap_cells
 
 EVENTS_MOST = 3000
@@ -118,7 +118,7 @@ def _agent(session: Session, picture: Picture) -> Line:
 
 def _ran(session: Session, picture: Picture) -> str:
     seconds = sessions.took(session, picture)
-    lasted = length(seconds if session.ended is not None else text.age_step(seconds)) if seconds is not None else "?"
+    lasted = text.took(seconds if session.ended is not None else text.age_step(seconds)) if seconds is not None else "?"
     if session.ended is not None:
         how = f"took {lasted}"
     elif session.status is SessionStatus.IDLE:
@@ -234,7 +234,7 @@ def marked(event: TimelineEvent, wrong: bool) -> tuple[str, str]:
 def after(at: datetime, began: datetime) -> str:
     """How long after the beginning, in at most 7 cells: `+0.4s +4m12s`."""
     seconds = (at - began).total_seconds()
-    return f"{'-' if seconds < 0 else '+'}{length(abs(seconds))}"
+    return f"{'-' if seconds < 0 else '+'}{text.took(abs(seconds))}"
 
 
 def without(key: str, session: Session | None, told: str, picture: Picture, width: int) -> list[Line]:

@@ -75,22 +75,9 @@ def took(session: Session, picture: Picture) -> float | None:
     return max(0.0, ((session.ended or session.last) - session.began).total_seconds())
 
 
-def length(seconds: float) -> str:
-    """A length of time in at most 6 cells: `0.4s 12s 4m12s 2h13m`."""
-    return f"{seconds:.1f}s" if seconds < 9.95 else text.duration(seconds) if seconds < 6000 else text.age(seconds, 6)
-
-
 def dollars(nano: int) -> str:
-    """A cost in at most 7 cells: `$0.034 $12.30 $1.2k`; empty for none."""
-    if not nano:
-        return ""
-    value = nano / 1e9
-    if abs(value) < 0.0005:
-        return "<$0.001" if value > 0 else "-$0.000"
-    sign, size = ("-" if value < 0 else ""), abs(value)
-    if size >= 999.5:
-        return f"{sign}${text.count(round(size))}"
-    return f"{sign}${size:.3f}" if size < 9.9995 else f"{sign}${size:.2f}"
+    """A cost; empty for none."""
+    return text.dollars(nano / 1e9) if nano else ""
 
 
 def tools(session: Session) -> str:
@@ -117,9 +104,9 @@ def _took(session: Session, picture: Picture) -> Cell:
     if seconds is None:
         return cells.ABSENT
     if session.ended is not None:
-        return Cell(length(seconds), seconds)
+        return Cell(text.took(seconds), seconds)
     step = text.age_step(seconds)
-    return Cell(length(step), step, "dim")
+    return Cell(text.took(step), step, "dim")
 
 
 def _tools(session: Session, picture: Picture) -> Cell:
