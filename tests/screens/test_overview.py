@@ -12,6 +12,7 @@ from app.model.health import Health
 from app.model.snapshot import SourceState, SourceStatus, Verdict
 from tests.literals import LiteralFeed, ago, calm, fleet, only, site, sources, waiting
 from tests.screens.driving import driving
+from widgets.now_list import NowList
 
 
 async def test_at_80x24_it_says_what_is_wrong_and_opens_the_worst() -> None:
@@ -103,6 +104,16 @@ async def test_a_silent_worker_makes_everything_stale() -> None:
         await deck.press("6")
         await deck.pass_time(13)
         assert all(line.startswith("○") for line in deck.lines if "Ready" in line)
+
+
+async def test_only_fresh_facts_say_in_green_that_nothing_is_wrong() -> None:
+    async with driving(calm()) as deck:
+        now = deck.app.screen.query_one(NowList)
+        told = next(segment for segment in now.paint_line(0, 60) if segment.text.strip())
+        assert (told.text.strip(), told.style) == ("No findings.", now.paint("ok"))
+        await deck.pass_time(60)
+        told = next(segment for segment in now.paint_line(0, 60) if segment.text.strip())
+        assert (told.text.strip(), told.style) == ("No findings are known; the facts are old.", now.paint("dim"))
 
 
 async def test_a_lost_worker_is_said_and_its_return_too() -> None:
