@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.tui.screens.log import HELD, PART, UnitLogPage
+from app.tui.screens.log import UnitLogPage
+from app.tui.screens.log_reading import HELD, PART
 from tests.literal_logs import LogFeed, line
 from tests.literals import NOW, ago
 from tests.screens.driving import Driven, driving
