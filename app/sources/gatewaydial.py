@@ -21,6 +21,7 @@ from app.settings.fields import GatewaySettings
 from app.sources.failures import network_failure, tls_failure
 from app.sources.gatewayframes import FRAME_MOST, PATIENCE, GatewayTrouble
 
+_PLAIN = "what listens there is no WebSocket server, or wants TLS: wss://"
 _PLATFORMS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
 # The library writes the request line, and with it the token, where it logs at all.
 _silent = logging.getLogger("app.sources.gatewaydial.websockets")
@@ -89,7 +90,7 @@ async def dial(settings: GatewaySettings, tls: ssl.SSLContext | None) -> ClientC
     except BaseException as error:
         plain.close()
         if isinstance(error, Exception):
-            raise _trouble(error, host) from None
+            raise _trouble(error, host, secure=tls is not None) from None
         raise
     return opened
 
@@ -121,21 +122,22 @@ async def _socket(host: str, port: int) -> socket.socket:
     raise _trouble(failure, host)
 
 
-def _trouble(error: Exception, host: str) -> GatewayTrouble:
+def _trouble(error: Exception, host: str, *, secure: bool = False) -> GatewayTrouble:
     if isinstance(error, InvalidStatus):
         return _status(error.response.status_code, error.response.headers)
     if isinstance(error, OSError):
-        return _network(error, clean(host, 100))
+        return _network(error, clean(host, 100), secure)
     if isinstance(error, ValueError):  # the library follows no redirect on a connection that was made for it
         return GatewayTrouble(GatewayState.REFUSED, "sends us somewhere else: its address has changed")
     if isinstance(error, InvalidHandshake | ConnectionClosed | EOFError):
-        return GatewayTrouble(GatewayState.REFUSED, "what listens there is no WebSocket server")
+        return GatewayTrouble(GatewayState.REFUSED, "what listens there is no WebSocket server" if secure else _PLAIN)
     return GatewayTrouble(GatewayState.FAILING, f"cannot be dialled: {type(error).__name__}")
 
 
-def _network(error: OSError, host: str) -> GatewayTrouble:
+def _network(error: OSError, host: str, secure: bool) -> GatewayTrouble:
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return GatewayTrouble(GatewayState.REFUSED, "closed the connection before it was a WebSocket")
+        asked = ": does it speak TLS?" if secure else ""
+        return GatewayTrouble(GatewayState.REFUSED, f"closed the connection before it was a WebSocket{asked}")
     failure = tls_failure(error, host) if isinstance(error, ssl.SSLError) else network_failure(error, host)
     refused = isinstance(error, ConnectionRefusedError)
     return GatewayTrouble(GatewayState.REFUSED if refused else GatewayState.UNREACHABLE, failure.text)

@@ -7,8 +7,6 @@ import json
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,9 @@ from app.sources import gatewaydial, gatewayframes, gatewayline, gatewaylink
 from app.sources import gateways as module
 from app.sources.gatewayframes import GatewayTrouble
 from app.sources.gatewayidentity import IDENTITY_FILE
-from app.sources.gateways import Gateway, Gateways
 from tests.gateway_double import HISTORY, MAIN, SESSIONS, TOKEN, GatewayDouble, decoded, doubled, signed
+from tests.integration.gateways import stands, until, watched
 
-PATIENCE = 30.0
 SHORT = 0.4
 """Seconds that a call may take in tests of silence; far more than an answer on loopback needs."""
 
@@ -44,31 +41,6 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gatewaylink, "RESTED", 0.0)
     for pause in ("FIRST_PAUSE", "LONGEST_PAUSE", "UNWELCOME_PAUSE"):
         monkeypatch.setattr(gatewaylink, pause, 0.05)
-
-
-@asynccontextmanager
-async def watched(folder: Path, *settings: GatewaySettings) -> AsyncIterator[Gateways]:
-    """These gateways, watched until the block ends."""
-    gateways, stopping = Gateways(settings, folder), asyncio.Event()
-    running = asyncio.create_task(gateways.run(stopping))
-    try:
-        yield gateways
-    finally:
-        stopping.set()
-        async with asyncio.timeout(PATIENCE):
-            await running
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not true():
-            await asyncio.sleep(0.01)
-
-
-async def stands(gateway: Gateway, state: GatewayState) -> str:
-    """The reason of its component, once it stands so."""
-    await until(lambda: gateway.state is state)
-    return gateway.component.reason
 
 
 async def test_a_gateway_is_met_and_its_sessions_become_rows(tmp_path: Path) -> None:

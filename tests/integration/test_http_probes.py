@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import shutil
-import ssl
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +18,7 @@ from app.settings.fields import ProbeSettings, Secret
 from app.sources.httplook import Request, look, open_client
 from app.sources.looks import Look
 from app.sources.probes import Probes
+from tests.certificates import DAYS, certificates, serving
 from tests.integration.endpoints import endpoint
 from tests.integration.watching import until
 
@@ -168,36 +165,24 @@ async def test_no_proxy_and_no_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificates() -> Iterator[Path]:
-    """Certificates of this machine: one of 127.0.0.1 for 9 days, and one of another name."""
-    made = Path(tempfile.mkdtemp(prefix="wd-"))
-    key = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=local")
-    for name, names in (("here", "IP:127.0.0.1"), ("other", "DNS:other.example")):
-        files = ("-keyout", f"{name}.key", "-out", f"{name}.pem", "-addext", f"subjectAltName={names}", "-days", "9")
-        subprocess.run(("openssl", *key, *files), cwd=made, check=True, capture_output=True)
-    yield made
-    shutil.rmtree(made)
-
-
-def tls(folder: Path, name: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
-    return context
+def folder() -> Iterator[Path]:
+    with certificates(here="IP:127.0.0.1", other="DNS:other.example") as made:
+        yield made
 
 
 async def test_certificates_are_checked_and_how_long_they_last_is_told(
-    certificates: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with endpoint(tls(certificates, "here")) as server:
+    async with endpoint(serving(folder, "here")) as server:
         found = await seen(server.url)
         assert found.reason == "certificate of 127.0.0.1 is not accepted: self-signed certificate"
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificates / "here.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "here.pem"))
         found = await seen(server.url)
         assert (found.health, found.reason) == (Health.OK, "answers 200")
         assert found.expires is not None
-        assert timedelta(days=8) < found.expires - utc() <= timedelta(days=9)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificates / "other.pem"))
-    async with endpoint(tls(certificates, "other")) as server:
+        assert timedelta(days=DAYS - 1) < found.expires - utc() <= timedelta(days=DAYS)
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "other.pem"))
+    async with endpoint(serving(folder, "other")) as server:
         assert (await seen(server.url)).reason == "certificate is not for 127.0.0.1"
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,22 +14,15 @@ from app.api.server import serve
 from app.settings import SettingsError
 from app.worker.board import Board
 from app.worker.sockets import bind_tcp, bind_unix, tls_files
+from tests.certificates import certificates, openssl
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A folder with a certificate of 127.0.0.1, its key, the same key encrypted, and the key of another."""
-    made = Path(tempfile.mkdtemp(prefix="wd-"))
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "30", "-subj", "/CN=local")
-    name = ("-addext", "subjectAltName=IP:127.0.0.1")
-    for arguments in (
-        ("req", "-x509", *key, *name, "-nodes", "-keyout", "a.key", "-out", "a.pem"),
-        ("req", "-x509", *key, *name, "-nodes", "-keyout", "b.key", "-out", "b.pem"),
-        ("pkey", "-in", "a.key", "-aes256", "-passout", "pass:hunter2", "-out", "locked.key"),
-    ):
-        subprocess.run(("openssl", *arguments), cwd=made, check=True, capture_output=True)
-    yield made
-    shutil.rmtree(made)
+    with certificates(a="IP:127.0.0.1", b="IP:127.0.0.1") as made:
+        openssl(made, "pkey", "-in", "a.key", "-aes256", "-passout", "pass:hunter2", "-out", "locked.key")
+        yield made
 
 
 async def test_it_is_asked_through_tls_only(folder: Path) -> None:
