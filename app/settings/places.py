@@ -36,17 +36,17 @@ def socket_path(state: Path, env: Mapping[str, str]) -> Path:
 
     Under systemd with a runtime folder `worker.sock` in it; else named by the state folder, in the user's runtime
     folder, or in the state folder where there is none. Too long a path goes to a folder of ours below the temporary
-    one.
+    one; and where that is too long as well, below `/tmp`.
     """
     service = env.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     if service:
         return Path(service) / "worker.sock"
     name = hashlib.sha256(os.fsencode(state)).hexdigest()[:16] + ".sock"
     runtime = _runtime_dir(env)
-    path = (runtime / "watchdeck" if runtime else state) / name
-    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
-        return path
-    return Path(tempfile.gettempdir()) / f"watchdeck-{os.getuid()}" / name
+    own = f"watchdeck-{os.getuid()}"
+    short = Path("/tmp") / own / name  # noqa: S108 (nobody else may enter it: `private_dir`)
+    wanted = ((runtime / "watchdeck" if runtime else state) / name, Path(tempfile.gettempdir()) / own / name)
+    return next((path for path in wanted if len(os.fsencode(path)) <= SOCKET_PATH_BYTES), short)
 
 
 def private_dir(folder: Path) -> Path:

@@ -20,23 +20,26 @@ from app.model.sessions import AiAgent, AiState
 from tests.behind import BOARD, CODER, SESSION, FilledBoard, bearer, filled, text_of
 
 PAGE = "http://deck.example"
-NOW = datetime.now(UTC)
 AGENT_FIELDS = [
     "board_id", "name", "status", "heartbeat_config", "identity_profile", "identity_template", "soul_template", "id",
     "gateway_id", "is_board_lead", "is_gateway_main", "openclaw_session_id", "last_seen_at", "created_at", "updated_at",
 ]  # fmt: skip
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def host(name: str, presence: Presence = Presence.LIVE, **fields: Any) -> Agent:
-    return Agent(name, f"{name}-id", name, presence, started_at=NOW - timedelta(days=1), **fields)
+    return Agent(name, f"{name}-id", name, presence, started_at=now() - timedelta(days=1), **fields)
 
 
 def beat(name: str, ago: float) -> Vitals:
-    return Vitals(name, NOW - timedelta(seconds=ago))
+    return Vitals(name, now() - timedelta(seconds=ago))
 
 
 def ai(name: str, state: AiState, ago: float) -> AiAgent:
-    return AiAgent(name, state, NOW - timedelta(days=3), NOW - timedelta(seconds=ago), f"The {name}")
+    return AiAgent(name, state, now() - timedelta(days=3), now() - timedelta(seconds=ago), f"The {name}")
 
 
 def board_of(agents: list[Agent], vitals: list[Vitals], ais: list[AiAgent]) -> FilledBoard:
@@ -52,7 +55,7 @@ def board() -> FilledBoard:
     return board_of(
         [
             host("ready"), host("draining", state="Draining"), host("cordoned", state="Cordoned"),
-            host("silent"), host("gone", Presence.GONE), host("left", Presence.LEFT, since=NOW),
+            host("silent"), host("gone", Presence.GONE), host("left", Presence.LEFT, since=now()),
             Agent("new", "new-id", "new"),
         ],
         [beat("ready", 3), beat("draining", 3), beat("cordoned", 3), beat("silent", 601), beat("gone", 60)],

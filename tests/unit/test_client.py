@@ -353,7 +353,7 @@ async def test_another_fleets_worker_is_refused_in_its_finders_words(worker: Wor
             await frames.state(FeedState.LIVE)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"wire":2}\n'], ids=["nothing", "a page", "cut"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"wire":%d}\n' % WIRE], ids=["nothing", "a page", "cut"])
 async def test_an_answer_that_cannot_be_read_is_asked_for_anew(worker: Worker, path: Path, body: bytes) -> None:
     async with listening(worker, path) as target, Frames(WorkerFeed(at(target))) as frames:
         await frames.seq(1)

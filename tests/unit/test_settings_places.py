@@ -55,18 +55,21 @@ def test_a_service_keeps_its_files_where_systemd_says() -> None:
 
 
 def test_each_state_folder_has_a_socket_of_its_own(tmp_path: Path) -> None:
-    env = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    one, two = socket_path(tmp_path / "a", env), socket_path(tmp_path / "b", env)
-    assert one != two
-    assert one.parent == tmp_path / "watchdeck"
+    with tempfile.TemporaryDirectory(prefix="wd-") as short:
+        env = {"XDG_RUNTIME_DIR": short}
+        one, two = socket_path(tmp_path / "a", env), socket_path(tmp_path / "b", env)
+        assert one != two
+        assert one.parent == Path(short) / "watchdeck"
 
 
-def test_a_long_path_goes_to_a_short_private_folder(tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 100)
+def test_a_long_path_goes_to_a_short_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep, own = tmp_path / ("d" * 100), f"watchdeck-{os.getuid()}"
     deep.mkdir()
-    path = socket_path(deep, {"XDG_RUNTIME_DIR": str(deep)})
-    assert len(os.fsencode(path)) <= SOCKET_PATH_BYTES
-    assert path.parent == Path(tempfile.gettempdir()) / f"watchdeck-{os.getuid()}"
+    for temporary, expected in (("/var/t", Path("/var/t") / own), (str(deep), Path("/tmp") / own)):
+        monkeypatch.setattr(tempfile, "tempdir", temporary)
+        path = socket_path(deep, {"XDG_RUNTIME_DIR": str(deep)})
+        assert len(os.fsencode(path)) <= SOCKET_PATH_BYTES
+        assert path.parent == expected
 
 
 def test_private_folders_are_made_and_others_must_not_write_there(tmp_path: Path) -> None:
