@@ -23,8 +23,8 @@ demo: install            ## embedded NATS, simulated fleet, worker and deck; lea
 run: install             ## the deck on the NATS of your environment
 	@$(BIN)/watchdeck $(ARGS)
 
-test: install            ## every test, from nothing
-	@$(BIN)/python -m pytest $(ARGS)
+test: install            ## every test, from nothing; files side by side, since most of their time is waiting
+	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 check: install           ## lint, types, and who may import whom
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
