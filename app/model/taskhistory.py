@@ -7,8 +7,8 @@ for review if it failed, wholly or in part, else done. An agent that starts agai
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from app.model.jobs import JobStatus
 from app.model.jobstatus import ENDS, RANK, status_by_names
@@ -41,8 +41,7 @@ def millis(at: datetime) -> int:
     return (at - _EPOCH) // _MILLISECOND
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEvent:
+class TaskEvent(NamedTuple):
     """Something that happened to a task. `mark` tells it from others of its instant, the same wherever it is made."""
 
     at: int  # milliseconds since 1970
@@ -61,8 +60,7 @@ class TaskEvent:
         return self.what != CREATED
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What an event made of its task: its status `before` and `after`, and whether it stands as `failed`. `cycle`: it
     was handed in and neither failed nor skipped, so many milliseconds after it was first taken up."""
 

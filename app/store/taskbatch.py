@@ -128,7 +128,7 @@ class _TaskBatch:
                 if before is not None:
                     self._sums.add((before,), -1)
                 self._sums.add((row,))
-                self._event_rows.append((task.n, *row.values))
+                self._event_rows.append((task.n, *row))
         status = NUMBERS[walked[-1].after]
         if task.status >= 0:
             self._sums.stand(task.board_n, task.status, -1)

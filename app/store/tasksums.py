@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -35,8 +36,7 @@ OF_ROWS = (
 _TOLD = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A task event as a row has it; see `TaskEventRow`."""
 
     at: int
@@ -55,12 +55,6 @@ class Row:
         before = NUMBERS[step.before] if step.moved and step.before is not None else None
         after = NUMBERS[step.after] if step.moved else None
         return cls(event.at, event.mark, event.what, event.who, int(event.failed), board_n, before, after, step.cycle)
-
-    @property
-    def values(self) -> tuple[int, int, str, str, int, int, int | None, int | None, int | None]:
-        return (
-            self.at, self.mark, self.what, self.who, self.failed, self.board_n, self.before, self.after, self.cycle
-        )  # fmt: skip
 
 
 @dataclass(slots=True)

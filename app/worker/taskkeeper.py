@@ -55,6 +55,7 @@ class Taskkeeper:
         self._store = store
         self._keys = keys
         self._jobs: Mapping[str, Job] = {}  # that were looked at
+        self._told: dict[str, tuple[str, ...]] = {}  # the names of events that were taken down, by job
         self._waiting: dict[str, TaskWord] = {}  # of jobs that are other than the store knows them, by key
         self._missed = 0
         self._beats: dict[str, datetime] = {}  # by host, as the store knows them
@@ -92,16 +93,32 @@ class Taskkeeper:
             return
         changed = [job for key, job in jobs.items() if before.get(key) is not job]
         async for job in sliced(changed):
-            events = _events(self._keys(job.key))
-            if job.agents and not events:
-                continue  # told by somebody who does not say when what happened: NATS will
-            word = job_word(job, events)
-            known = self._waiting.get(job.key)
-            if known is None and len(self._waiting) >= WAITING_MOST:
-                self._miss()
-            else:
-                self._waiting[job.key] = word if known is None else _both(known, word)
+            self._take_down(job, before.get(job.key))
+        for key in before.keys() - jobs.keys():
+            self._told.pop(key, None)
         self._jobs = jobs
+
+    def _take_down(self, job: Job, before: Job | None) -> None:
+        """What is new of a job: all of it, if it is called otherwise than before."""
+        names = tuple(self._keys(job.key))
+        told: tuple[str, ...] = ()
+        if before is not None and (job.operation, job.target, job.verb, job.created) == (
+            *(before.operation, before.target, before.verb, before.created),
+        ):
+            told = self._told.get(job.key, ())
+        new = [name for name in names if name not in told]
+        if told and not new:
+            return
+        events = _events(new)
+        if job.agents and not events and not told:
+            return  # told by somebody who does not say when what happened: NATS will
+        known = self._waiting.get(job.key)
+        if known is None and len(self._waiting) >= WAITING_MOST:
+            self._miss()
+            return
+        word = job_word(job, events)
+        self._waiting[job.key] = word if known is None else _both(known, word)
+        self._told[job.key] = names
 
     def _miss(self) -> None:
         if not self._missed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from app.model.jobs import Job
 from app.model.metrics import Range
 from app.model.snapshot import Snapshot
 from app.model.tasks import Task, TaskStatus
+from app.model.taskwords import TaskWord
 from app.sources.jobtable import JobTable
 from app.sources.kvmessage import Entry
 from app.store.errors import StoreFailed
@@ -141,6 +142,31 @@ async def test_each_event_is_kept_once_after_a_restart_and_by_two(queue: Queue, 
     told = await store.metrics.dashboard(Asked(Range.DAY), NOW)
     assert (told.tasks, told.figures.throughput, told.figures.done_tasks) == (30, 30, 30)
     assert await store.metrics.verify() == []
+
+
+async def test_only_what_is_new_is_said_again(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[list[str]] = []
+    take = store.metrics.take
+
+    async def heard(words: Sequence[TaskWord]) -> int:
+        said.extend([event.what for event in word.events] for word in words)
+        return await take(words)
+
+    monkeypatch.setattr(store.metrics, "take", heard)
+    keeps = keeper(queue, store)
+    queue.put("j1", "submitted/_api@60", "acknowledged/a@50")
+    await keeps.look()
+    queue.tell("j1", "completed/a@40")
+    await keeps.look()
+    queue.table.set_dead({"j1": 1})  # it is another object, and nothing happened to it
+    queue.publish()
+    await keeps.look()
+    assert said == [["created", "submitted", "acknowledged"], ["created", "completed"]]
+    queue.table.take_job("jobs.j1", Entry(VALUE.replace(b"node", b"file") % b"2026-11-22T13:59:00Z", 1, NOW))
+    queue.publish()
+    await keeps.look()
+    assert said[2:] == [["created", "submitted", "acknowledged", "completed"]]
+    assert (await tasks(store))["j1"].status is TaskStatus.DONE
 
 
 async def test_what_is_left_of_a_job_takes_nothing_from_its_task(queue: Queue, store: Store) -> None:
