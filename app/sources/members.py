@@ -57,6 +57,10 @@ class Members:
     def __iter__(self) -> Iterator[Member]:
         return iter(self._members.values())
 
+    def get(self, key: str) -> Member | None:
+        """The one under a key of the registry."""
+        return self._members.get(key)
+
     def take(self, changes: set[str], entries: Mapping[str, Entry]) -> None:
         """Takes in the keys that changed; other components than agents are passed over."""
         for key in changes:

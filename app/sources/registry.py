@@ -23,7 +23,7 @@ from app.sources.jsapi import JetStreamApi
 from app.sources.keyvalue import Bucket
 from app.sources.kvmessage import Entry
 from app.sources.kvpoll import POLL_EVERY
-from app.sources.members import Members
+from app.sources.members import Member, Members
 from app.sources.namespace import AUTO, Fleet, discover
 from app.sources.presence import GRACE
 from app.sources.states import States
@@ -85,7 +85,7 @@ class FleetSource:
         self._facts: dict[str, HostFacts] = {}
         self._unreadable_facts: set[str] = set()
         self._states = States(*self._names)
-        self._facts_moved = False
+        self._facts_new: set[str] = set()  # keys of facts that are not shown yet
         self._tables: tuple[dict[str, Agent], dict[str, Vitals], dict[str, HostFacts]] = ({}, {}, {})
         self._generation = 0
         self._grace_until: datetime | None = None
@@ -185,7 +185,7 @@ class FleetSource:
         else:
             self._facts.clear()
             self._unreadable_facts.clear()
-            self._facts_moved = True
+            self._facts_new.add("")  # all of them
 
     # --- the registry
 
@@ -218,7 +218,7 @@ class FleetSource:
 
     def _take_host_facts(self, full: str, entry: Entry | None) -> None:
         key = full.removeprefix(_FACTS)
-        self._facts_moved = True
+        self._facts_new.add(key)
         self._unreadable_facts.discard(full)
         if entry is None or entry.marker:
             self._facts.pop(key, None)
@@ -240,14 +240,15 @@ class FleetSource:
     def _assemble(self) -> FleetFacts:
         members = self._members
         agents, vitals, facts = self._tables
-        if members.moved or self._facts_moved:
-            facts = self._host_facts()
+        if members.moved or self._facts_new:
+            facts = self._host_facts() if members.moved else self._with_new(facts)
+            self._facts_new.clear()
         if members.moved:
             agents = dict(members.agents)
         if members.beaten:
             vitals = dict(members.vitals)
         self._tables = agents, vitals, facts
-        members.moved = members.beaten = self._facts_moved = False
+        members.moved = members.beaten = False
         parts = members.parts
         if parts.moved or self._controls.moved:
             parts.moved = self._controls.moved = False
@@ -266,12 +267,24 @@ class FleetSource:
         )
 
     def _host_facts(self) -> dict[str, HostFacts]:
-        found: dict[str, HostFacts] = {}
-        for member in self._members:
-            facts = self._facts.get(member.key) or self._facts.get(member.base.machine_id)
+        return {member.base.key: facts for member in self._members if (facts := self._facts_of(member)) is not None}
+
+    def _facts_of(self, member: Member) -> HostFacts | None:
+        return self._facts.get(member.key) or self._facts.get(member.base.machine_id)
+
+    def _with_new(self, known: Mapping[str, HostFacts]) -> dict[str, HostFacts]:
+        """The same with what is new: of ten thousand hosts few have other facts at a time."""
+        shown = dict(known)
+        for key in self._facts_new:
+            member = self._members.get(key)
+            if member is None:
+                return self._host_facts()  # it is under a name that is not its own
+            facts = self._facts_of(member)
             if facts is not None:
-                found[member.base.key] = facts
-        return found
+                shown[member.base.key] = facts
+            else:
+                shown.pop(member.base.key, None)
+        return shown
 
     # --- states
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Protocol
 
+from app.model.changes import Changes
 from app.model.jobs import API_HOST, Job
 from app.model.jobstatus import RANK
 from app.model.taskhistory import TaskEvent, millis
@@ -55,6 +56,7 @@ class Taskkeeper:
         self._store = store
         self._keys = keys
         self._jobs: Mapping[str, Job] = {}  # that were looked at
+        self._changes: Changes[Job] = Changes()
         self._told: dict[str, tuple[str, ...]] = {}  # the names of events that were taken down, by job
         self._waiting: dict[str, TaskWord] = {}  # of jobs that are other than the store knows them, by key
         self._missed = 0
@@ -91,10 +93,10 @@ class Taskkeeper:
         jobs, before = self._board.snapshot.jobs, self._jobs
         if jobs is before:
             return
-        changed = [job for key, job in jobs.items() if before.get(key) is not job]
-        async for job in sliced(changed):
-            self._take_down(job, before.get(job.key))
-        for key in before.keys() - jobs.keys():
+        changed, gone = self._changes.of(jobs)
+        async for key in sliced(changed):
+            self._take_down(jobs[key], before.get(key))
+        for key in gone:
             self._told.pop(key, None)
         self._jobs = jobs
 

@@ -76,6 +76,33 @@ async def test_a_heartbeat_changes_vitals_only(server: NatsServer) -> None:
         assert again.vitals[MACHINE] is changed.vitals[MACHINE]
 
 
+async def test_facts_change_and_go_while_their_hosts_stay(server: NatsServer) -> None:
+    dashed = "ABCD-12.34"  # its key in the registry is another than that of its facts
+    shown = {"own": MACHINE, "dashed": "ABCD_12_34"}
+    async with client(server.url) as nc, watching(server.url) as watch:
+        buckets = await make_fleet(nc.jetstream())
+        await buckets["agent-registry"].put(f"agents.{MACHINE}", registration("web-01"))
+        await buckets["agent-registry"].put("agents.ABCD_12_34", registration("mac.example", dashed))
+        facts = await watch.turn_until(lambda facts: len(facts.agents) == 2, "both are there")
+        assert not facts.facts
+        for cpus in (2, 4):
+            for machine in (MACHINE, dashed):
+                await buckets["agent-facts"].put(f"facts.{machine}", json.dumps({"cpu_count": cpus}).encode())
+            facts = await watch.turn_until(
+                lambda facts, cpus=cpus: all(
+                    key in facts.facts and facts.facts[key].cpus == cpus for key in shown.values()
+                ),
+                f"they have {cpus}",
+            )
+        kept = facts.facts[MACHINE]
+        await buckets["agent-facts"].delete(f"facts.{dashed}")
+        facts = await watch.turn_until(lambda facts: shown["dashed"] not in facts.facts, "one has none any more")
+        assert facts.facts == {MACHINE: kept}
+        await buckets["agent-facts"].delete(f"facts.{MACHINE}")
+        facts = await watch.turn_until(lambda facts: not facts.facts, "none has any")
+        assert len(facts.agents) == 2
+
+
 async def test_drain_and_timeline(server: NatsServer) -> None:
     machine = "ABCD-12.34"  # a macOS id: the drain key keeps its dashes, the registry's key does not
     async with client(server.url) as nc, watching(server.url) as watch:

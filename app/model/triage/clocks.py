@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from app.model.changes import Changes
 from app.model.findings import Evidence, Severity
 from app.model.fleet import Agent, Presence, Vitals
 from app.model.text import duration
 from app.model.triage.candidates import Candidate, Context
-from app.model.triage.changes import Changes
 from app.model.triage.steps import osapi, steps
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from app.model.changes import Changes, Timed
 from app.model.findings import Evidence, Severity, Step
 from app.model.fleet import parse_consumer
 from app.model.jobs import DeadKind, DeadLetter
 from app.model.text import count
 from app.model.triage.candidates import Candidate, Context, instant
-from app.model.triage.changes import Changes, Timed
 from app.model.triage.steps import nats, steps
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from app.model.changes import Timed
 from app.model.findings import Evidence, Severity
 from app.model.jobs import Job, JobStatus
 from app.model.text import percent
 from app.model.triage.candidates import Candidate, Context
-from app.model.triage.changes import Timed
 from app.model.triage.steps import command, osapi, steps
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
 

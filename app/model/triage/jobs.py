@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from app.model.changes import Changes
 from app.model.fleet import Agent, sanitise_host
 from app.model.jobs import Job, JobStatus
 from app.model.triage import failing, unclaimed
 from app.model.triage.candidates import Candidate, Context
-from app.model.triage.changes import Changes
 from app.model.triage.failing import Failures
 from app.model.triage.unclaimed import Waiting
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from app.model.broker import Answer, Cluster, Consumer, Stream, StreamKind
+from app.model.changes import Changes
 from app.model.findings import Evidence, Severity, Step
 from app.model.triage.candidates import Candidate, Context, length
-from app.model.triage.changes import Changes
 from app.model.triage.reading import ref_of, subject
 from app.model.triage.steps import nats, steps
 from app.model.triage.thresholds import Limits, Threshold, Unit, written

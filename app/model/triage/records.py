@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from app.model.broker import Consumer
+from app.model.changes import Changes
 from app.model.fleet import Agent
 from app.model.triage.candidates import NEVER, Candidate, Context, Judged
-from app.model.triage.changes import Changes
 
 Record = TypeVar("Record", Agent, Consumer)
 

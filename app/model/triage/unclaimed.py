@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from zlib import crc32
 
+from app.model.changes import Timed
 from app.model.findings import Evidence, Severity, Step
 from app.model.fleet import Agent, Presence, sanitise_key
 from app.model.jobs import Job
 from app.model.text import count
 from app.model.triage.candidates import Candidate, Context, instant, length
-from app.model.triage.changes import Timed
 from app.model.triage.steps import command, osapi, steps
 from app.model.triage.thresholds import Limits, Threshold, Unit, written
 
