@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import compress, repeat
-from operator import is_not
 from typing import Any
 
 from app.feed.wire import ALWAYS, END, ROWS_PER_LINE, Mark, encode_head, encode_record, encode_rows
+from app.model.changes import Changes
 from app.model.snapshot import SECTIONS, Snapshot
 
 TOMBSTONE_AGE = 600.0
@@ -42,20 +41,15 @@ class _Table:
     name: str
     rows: dict[str, _Row] = field(default_factory=dict)
     gone: dict[str, tuple[int, float]] = field(default_factory=dict)
-    seen: Mapping[str, Any] | None = None
+    changes: Changes[Any] = field(default_factory=Changes)
     changed: int = 0  # seq of the last change
     forgotten: int = 0  # seq of the youngest tombstone that is no longer kept
 
     def update(self, table: Mapping[str, Any], seq: int, now: float) -> None:
-        seen = self.seen
-        if table is seen:
-            return
-        self.seen = table
+        changed, gone = self.changes.of(table)
         rows = self.rows
-        # What was not the same object in the table before: found without a turn of the interpreter for each row.
-        known = repeat(None) if seen is None else map(seen.get, table)
-        for key, record in compress(table.items(), map(is_not, known, table.values())):
-            row = rows.get(key)
+        for key in changed:
+            record, row = table[key], rows.get(key)
             if row is not None:
                 if row.record is record:
                     continue
@@ -66,10 +60,9 @@ class _Table:
             rows[key] = _Row(record, seq)
             self.gone.pop(key, None)
             self.changed = seq
-        if len(rows) > len(table):
-            for key in rows.keys() - table.keys():
-                del rows[key]
-                self.gone[key] = (seq, now)
+        for key in gone:
+            del rows[key]
+            self.gone[key] = (seq, now)
             self.changed = seq
 
     def forget(self, before: float) -> None:

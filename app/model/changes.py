@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Mapping
-from itertools import compress
+from itertools import compress, islice
 from operator import is_, is_not
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -23,8 +23,10 @@ class Changes(Generic[Row]):
         before, self._before = self._before, table
         if table is before:
             return [], ()
-        if len(before) == len(table) and all(map(is_, table, before)):  # the same rows in the same order: no look-ups
-            return [*compress(table, map(is_not, table.values(), before.values()))], ()
+        if len(before) <= len(table) and all(map(is_, before, table)):
+            # The same rows in the same order, and new ones after them: no look-ups.
+            changed = [*compress(table, map(is_not, table.values(), before.values()))]
+            return [*changed, *islice(table, len(before), None)], ()
         changed = [*compress(table, map(is_not, table.values(), map(before.get, table)))]
         added = sum(key not in before for key in changed)
         gone = before.keys() - table.keys() if len(before) + added > len(table) else ()
