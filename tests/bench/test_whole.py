@@ -42,6 +42,8 @@ JOBS = 20_000
 EVENTS = ("acknowledged", "started", "completed", "acknowledged", "completed")
 CHANGED_A_SECOND = JOBS // 100
 SECONDS = 20.0
+SETTLED = 50.0
+"""Seconds within which a worker that is new here has written down the 20,000 jobs that it found, each as a task."""
 
 
 def job_id(number: int) -> str:
@@ -182,7 +184,7 @@ def test_worker_and_deck_at_full_size() -> None:
         asyncio.run(fill(demo.nats_url))
         asyncio.run(fill_queue(demo.nats_url))
         with changing(demo.nats_url), terminal_deck(demo) as terminal:
-            taken(terminal, 25)
+            taken(terminal, SETTLED)
             os.write(terminal.fd, b"6")
             taken(terminal, 5)
             deck = psutil.Process(terminal.pid)
