@@ -113,6 +113,15 @@ async def sessions(deck: Deck, pilot: Pilot[None]) -> None:
     deck.draw("session")
 
 
+async def metrics(deck: Deck, pilot: Pilot[None]) -> None:
+    await keys(pilot, "9")
+    await until(deck, "Throughput")
+    await keys(pilot, "slash", *"product", "enter", "plus", "plus")
+    await until(deck, "product", "median")
+    await keys(pilot, "left")
+    deck.draw("metrics")
+
+
 async def narrow(deck: Deck, pilot: Pilot[None]) -> None:
     await until(deck, "gone since")
     await asyncio.sleep(2.5)
@@ -136,7 +145,13 @@ def main() -> None:
     with Demo(scenario="incident", agents=24, seed=7) as demo:
         settings = demo_settings(Settings(), demo)
         with one_worker(settings):
-            for size, act in (((132, 40), wide), ((110, 32), sessions), ((80, 24), narrow), ((100, 30), stale(demo))):
+            for size, act in (
+                ((132, 40), wide),
+                ((110, 32), sessions),
+                ((140, 40), metrics),
+                ((80, 24), narrow),
+                ((100, 30), stale(demo)),
+            ):
                 asyncio.run(on_deck(settings, size, act))
 
 
