@@ -103,11 +103,8 @@ class Taskkeeper:
     def _take_down(self, job: Job, before: Job | None) -> None:
         """What is new of a job: all of it, if it is called otherwise than before."""
         names = tuple(self._keys(job.key))
-        told: tuple[str, ...] = ()
-        if before is not None and (job.operation, job.target, job.verb, job.created) == (
-            *(before.operation, before.target, before.verb, before.created),
-        ):
-            told = self._told.get(job.key, ())
+        same = before is not None and _called(before) == _called(job)
+        told = self._told.get(job.key, ()) if same else ()
         new = [name for name in names if name not in told]
         if told and not new:
             return
@@ -154,6 +151,11 @@ class Taskkeeper:
             self._beats = {key: row.beat for key, row in vitals.items()}
         else:
             self._beats |= hosts
+
+
+def _called(job: Job) -> tuple[object, ...]:
+    """What is said of it beside what happened to it."""
+    return job.operation, job.target, job.verb, job.created
 
 
 def _events(keys: Iterable[str]) -> list[TaskEvent]:
