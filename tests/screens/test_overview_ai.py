@@ -123,3 +123,17 @@ async def test_another_window_is_that_of_the_panes_too() -> None:
         assert any("scores:14" in looked for looked in deck.feed.looked)
         await deck.push(scene(scores=keyed([*found(), *longer]), seq=2))
         assert "alpha" in pane(deck, "7 Scores · 14d")
+
+
+@pytest.mark.parametrize("size", [(120, 30), (200, 50)])
+async def test_a_zoom_from_the_score_is_one_of_now_and_comes_back(size: tuple[int, int]) -> None:
+    async with driving(scene(), size=size) as deck:
+        await deck.press("shift+tab")  # from Now to the line of the events
+        await deck.press("shift+tab")
+        await deck.press("z")
+        assert "zoomed: z goes back" in deck.text
+        assert "7 Scores" not in deck.text
+        assert "─ Now" in deck.lines[2]
+        await deck.press("z")
+        assert "zoomed" not in deck.text
+        assert "7 Scores · 7d" in deck.text
