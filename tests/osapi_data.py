@@ -111,8 +111,7 @@ class OsapiData:
         for config in streams(layout, rate=1.0):
             answer = await client.request(f"$JS.API.STREAM.CREATE.{config['name']}", json.dumps(config).encode())
             assert b'"error"' not in answer.data, answer.data
-        for key, value in self.registry:
-            await js.publish(f"$KV.{layout.registry}.{key}", value)
+        await self.beat(client)
         queue = await js.key_value(layout.job_queue)
         for key, entry in self.job_queue:
             await (queue.delete(key) if entry is None else queue.put(key, entry))
@@ -121,6 +120,11 @@ class OsapiData:
         for config in agent_consumers(layout, GONE, {}):
             body = json.dumps({"stream_name": layout.jobs, "config": config}).encode()
             await client.request(f"$JS.API.CONSUMER.CREATE.{layout.jobs}.{config['name']}", body)
+
+    async def beat(self, client: Client) -> None:
+        """A heartbeat of every agent that is there."""
+        for key, value in self.registry:
+            await client.jetstream().publish(f"$KV.{self.layout.registry}.{key}", value)
 
     @property
     def summary(self) -> dict[str, int]:

@@ -156,20 +156,20 @@ async def test_filter_line_shows_cursor_hint_and_error():
 
 async def test_messages_go_and_errors_stay_until_a_key():
     class Quick(MessageLine):
-        SECONDS = 0.05
+        SECONDS = 1.0
 
     line = Quick()
     async with Stage(line).run_test(size=(60, 3)) as pilot:
         line.show_message("copied: ORDERS")
         await pilot.pause()
         assert screen_lines(pilot.app)[0] == " copied: ORDERS"
-        for _ in range(200):
+        for _ in range(500):
             if not line.message:
                 break
             await pilot.pause(0.02)
         assert screen_lines(pilot.app)[0] == ""
         line.show_message("failed: no permission", "crit")
-        await pilot.pause(0.2)
+        await pilot.pause(1.5)
         assert screen_lines(pilot.app)[0] == " failed: no permission"
         line.key_pressed()
         await pilot.pause()
