@@ -84,6 +84,9 @@ class Link:
         self.nc = Client()
 
     async def close(self) -> None:
+        """Ends the connection, and with it the attempts to make it again: nats-py only cancels those, and where the
+        refusal of an attempt comes in the same turn, `asyncio.wait_for` (before Python 3.12) loses the cancellation."""
+        self.nc.options["max_reconnect_attempts"] = 1
         with contextlib.suppress(*FAILURES):
             await self.nc.close()
 

@@ -89,7 +89,7 @@ def test_an_acknowledgement_is_seen_by_every_deck(overview: Terminal, tmp_path: 
     overview.wait_text("acknowledged")
     overview.press("esc")
     overview.wait(lambda seen: re.search(r"\d acked", seen.lines[1]) is not None)
-    assert LOST.search(overview.text) is None  # it stands back
+    overview.wait(lambda seen: LOST.search(seen.text) is None)  # it stands back
     overview.send("e")
     overview.wait(lambda seen: LOST.search(seen.text) is not None)
     overview.send("e")
