@@ -18,6 +18,11 @@ class Changes(Generic[Row]):
     def __init__(self) -> None:
         self._before: Mapping[str, Row] = MappingProxyType({})
 
+    @property
+    def before(self) -> Mapping[str, Row]:
+        """The table of the last look."""
+        return self._before
+
     def of(self, table: Mapping[str, Row]) -> tuple[list[str], Collection[str]]:
         """Keys of the rows that are new or other than at the last look, and keys of those that are there no more."""
         before, self._before = self._before, table

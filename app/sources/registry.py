@@ -183,9 +183,9 @@ class FleetSource:
         elif name == "state":
             self._hosts.clear()
         else:
+            self._facts_new.update(self._facts)
             self._facts.clear()
             self._unreadable_facts.clear()
-            self._facts_new.add("")  # all of them
 
     # --- the registry
 

@@ -55,7 +55,6 @@ class Taskkeeper:
         self._board = board
         self._store = store
         self._keys = keys
-        self._jobs: Mapping[str, Job] = {}  # that were looked at
         self._changes: Changes[Job] = Changes()
         self._told: dict[str, tuple[str, ...]] = {}  # the names of events that were taken down, by job
         self._waiting: dict[str, TaskWord] = {}  # of jobs that are other than the store knows them, by key
@@ -90,15 +89,12 @@ class Taskkeeper:
 
     async def _gather(self) -> None:
         """Takes down the jobs that changed. Their events go with them when they expire: this cannot wait."""
-        jobs, before = self._board.snapshot.jobs, self._jobs
-        if jobs is before:
-            return
+        jobs, before = self._board.snapshot.jobs, self._changes.before
         changed, gone = self._changes.of(jobs)
         async for key in sliced(changed):
             self._take_down(jobs[key], before.get(key))
         for key in gone:
             self._told.pop(key, None)
-        self._jobs = jobs
 
     def _take_down(self, job: Job, before: Job | None) -> None:
         """What is new of a job: all of it, if it is called otherwise than before."""

@@ -32,7 +32,7 @@ class NowPane(Vertical, can_focus=False):
         self.opening = Document(selectable=False, id="opening")
         self.every = False  # also what is quiet
         self.filter_text = ""
-        self.zoomed = False
+        self._zoomed = False
         self._moved_at: float | None = None
 
     def compose(self) -> ComposeResult:
@@ -45,6 +45,7 @@ class NowPane(Vertical, can_focus=False):
 
     def settle(self, plan: Plan) -> None:
         """Shows what of it finds room."""
+        self._zoomed = bool(plan.zoom)
         self.display = plan.zoom in ("", "now")
         self.list.unfolded = plan.wide
         self.list.display = not plan.opening
@@ -90,7 +91,7 @@ class NowPane(Vertical, can_focus=False):
         told = (
             ("with all that is quiet", self.every),
             ("order held", self.order_held),
-            ("zoomed: z goes back", self.zoomed),
+            ("zoomed: z goes back", self._zoomed),
         )
         notes = [note for note, on in told if on]
         if self.filter_text:

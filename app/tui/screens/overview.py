@@ -130,7 +130,7 @@ class OverviewPage(Page):
         size = self.app.size
         return plan(
             (size.width, size.height),
-            self._with_lines(),
+            self._there,
             opening=opening,
             zoom=self._focus if self._zoomed else "",
             wanted=self._now.list.most_lines(size.width),
@@ -287,7 +287,7 @@ class OverviewPage(Page):
     def _zoom(self, on: bool) -> None:
         if self._focus == "score":
             self._focus = "now"  # the whole of a score is its breakdown
-        self._zoomed = self._now.zoomed = on
+        self._zoomed = on
         self.rebuild()
 
     def _move(self, action: str) -> bool:
