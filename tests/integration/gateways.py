@@ -10,6 +10,7 @@ from pathlib import Path
 from app.model.gateways import GatewayState
 from app.settings.fields import GatewaySettings
 from app.sources.gateways import Gateway, Gateways
+from tests.integration.watching import running
 
 PATIENCE = 30.0
 
@@ -17,14 +18,9 @@ PATIENCE = 30.0
 @asynccontextmanager
 async def watched(folder: Path, *settings: GatewaySettings) -> AsyncIterator[Gateways]:
     """These gateways, watched until the block ends."""
-    gateways, stopping = Gateways(settings, folder), asyncio.Event()
-    running = asyncio.create_task(gateways.run(stopping))
-    try:
+    gateways = Gateways(settings, folder)
+    async with running(gateways.run):
         yield gateways
-    finally:
-        stopping.set()
-        async with asyncio.timeout(PATIENCE):
-            await running
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from app.model.broker import Cause, LinkState
 from app.settings import NatsSettings, Secret
 from app.sources.connection import NatsLink
 from app.sources.errors import LinkDown, NoResponders, RequestTimeout
+from tests.certificates import openssl
 from tests.integration.watching import client, down, heard, until, watching
 from tests.nats_jwt import Trust
 from tests.nats_server import NatsServer
@@ -288,15 +288,12 @@ async def test_creds_that_cannot_be_used_are_named(tmp_path: Path, server: NatsS
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CA, a server certificate for nats.example, and one for 127.0.0.1."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*argv: str) -> None:
-        subprocess.run(("openssl", *argv), cwd=folder, check=True, capture_output=True)
-
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     ca = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign")
-    openssl("req", "-x509", *key, "-days", "30", "-subj", "/CN=ca", *ca, "-keyout", "ca.key", "-out", "ca.pem")
+    openssl(folder, "req", "-x509", *key, "-days", "30", "-subj", "/CN=ca", *ca, "-keyout", "ca.key", "-out", "ca.pem")
     for name, names in (("example", "DNS:nats.example"), ("local", "IP:127.0.0.1")):
         openssl(
+            folder,
             *("req", "-x509", *key, "-days", "30", "-subj", f"/CN={name}", "-CA", "ca.pem", "-CAkey", "ca.key"),
             *("-addext", f"subjectAltName={names}", "-addext", "basicConstraints=CA:FALSE"),
             *("-keyout", f"{name}.key", "-out", f"{name}.pem"),

@@ -17,7 +17,7 @@ from app.sources.looks import Look
 from app.sources.probes import Probes
 from app.sources.sqllook import MOST_ROWS, Database
 from tests.integration.endpoints import endpoint
-from tests.integration.watching import until
+from tests.integration.watching import running, until
 from tests.postgres import Postgres
 
 QUERY = "SELECT name, status FROM agents ORDER BY name"
@@ -183,14 +183,12 @@ async def test_a_pooler_that_takes_no_settings_is_asked_without(postgres: Postgr
 
 
 async def test_as_a_component_with_its_rows(postgres: Postgres) -> None:
-    probes, stopping = Probes([settings(postgres)], lambda: datetime.now(UTC)), asyncio.Event()
-    task = asyncio.create_task(probes.run(stopping))
-    await until(lambda: probes.components["probe:mc"].health is Health.OK, "looked at")
-    component = probes.components["probe:mc"]
-    assert component.probe is not None
-    assert component.probe.tables[0].rows[0] == ("coder", "online")
-    assert component.address == postgres.url()
-    assert probes.components["probe:mc/tester"].state == "offline"
-    assert PASSWORD not in repr(probes.components)
-    stopping.set()
-    await task
+    probes = Probes([settings(postgres)], lambda: datetime.now(UTC))
+    async with running(probes.run):
+        await until(lambda: probes.components["probe:mc"].health is Health.OK, "looked at")
+        component = probes.components["probe:mc"]
+        assert component.probe is not None
+        assert component.probe.tables[0].rows[0] == ("coder", "online")
+        assert component.address == postgres.url()
+        assert probes.components["probe:mc/tester"].state == "offline"
+        assert PASSWORD not in repr(probes.components)

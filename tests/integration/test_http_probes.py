@@ -20,7 +20,7 @@ from app.sources.looks import Look
 from app.sources.probes import Probes
 from tests.certificates import DAYS, certificates, serving
 from tests.integration.endpoints import endpoint
-from tests.integration.watching import until
+from tests.integration.watching import running, until
 
 
 def utc() -> datetime:
@@ -37,14 +37,9 @@ async def seen(url: str, expect: str = "", **fields: Any) -> Look:
 
 @asynccontextmanager
 async def probing(*settings: ProbeSettings) -> AsyncIterator[Probes]:
-    probes, stopping = Probes(settings, utc), asyncio.Event()
-    task = asyncio.create_task(probes.run(stopping))
-    try:
+    probes = Probes(settings, utc)
+    async with running(probes.run):
         yield probes
-    finally:
-        stopping.set()
-        async with asyncio.timeout(10):
-            await task
 
 
 def probe(name: str, url: str, **fields: Any) -> ProbeSettings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from app.model.snapshot import SourceStatus
 from app.settings.fields import OsapiSettings, Secret
 from app.sources.osapi import KEY, Osapi
 from tests.integration.endpoints import Endpoint, endpoint
-from tests.integration.watching import until
+from tests.integration.watching import running, until
 
 TOKEN = "eyJhbGciOi.hunter2.x"
 MACHINES = [f"{number:032x}" for number in range(3)]
@@ -109,14 +108,8 @@ async def asking(
 ) -> AsyncIterator[Osapi]:
     settings = OsapiSettings(url=url, token=Secret(token))
     source = Osapi(settings, lambda: datetime.now(UTC), nats_out, **{"every": 0.2, "audited_every": 1.0, **paces})
-    stopping = asyncio.Event()
-    task = asyncio.create_task(source.run(stopping))
-    try:
+    async with running(source.run):
         yield source
-    finally:
-        stopping.set()
-        async with asyncio.timeout(10):
-            await task
 
 
 async def head(source: Osapi, holds: Callable[[Component], bool]) -> Component:

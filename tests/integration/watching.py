@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,19 @@ from app.sources.registry import FleetFacts, FleetSource
 
 def utc() -> datetime:
     return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def running(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Something that goes on until its event is set: it is set at the end of the block, and waited for."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(work(stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        async with asyncio.timeout(30):
+            await task
 
 
 async def until(holds: Callable[[], object], what: str, within: float = 15.0) -> float:
