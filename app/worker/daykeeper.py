@@ -12,7 +12,7 @@ from app.store.errors import StoreFailed
 from app.store.metrics import Asked, Metrics
 from app.worker.board import Board
 
-EVERY = 60.0
+EVERY = 15.0
 """Seconds between two looks: a point of it is an hour."""
 FIRST = 3.0
 """Seconds after the start: the first facts come before it."""
